@@ -1,0 +1,90 @@
+/* The checkpoint: any container of pickled tensors, read into one tensor table.
+ *
+ * Flow: source -> identify -> container (archive/) -> pickle (pickle/) -> tensor table (checkpoint/).
+ * Trusts: nothing in the source. Promises: nothing named in the file is ever imported or run; every storage and
+ * tensor in the table lies inside the source and inside its storage. */
+#ifndef CONVERTER_CHECKPOINT_H
+#define CONVERTER_CHECKPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tensorvet/dtype.h>
+#include <tensorvet/finding.h>
+#include <tensorvet/kind.h>
+#include <tensorvet/limits.h>
+
+#include "memory.h"
+#include "source.h"
+
+/* A storage: a flat buffer that tensors are views of. */
+struct storage {
+    tv_span key;       /* its key in the checkpoint, for messages */
+    uint64_t at;       /* offset of its bytes in the source (stored, not compressed) */
+    uint64_t size;     /* bytes */
+    uint32_t crc;      /* CRC-32 of its bytes */
+    bool has_crc;      /* false where the writer skipped it */
+    bool is_legacy_untyped; /* its elements are bytes (UntypedStorage) */
+    uint8_t elem_size; /* bytes of an element of its storage class; 1 for untyped */
+};
+
+/* A tensor of the table, a strided view of one storage. shape and stride have rank elements, in elements. */
+struct ck_tensor {
+    tv_span name;      /* UTF-8, flattened with '.' */
+    tv_dtype dtype;
+    const char *source_dtype; /* as the source calls it ("float32"), static */
+    uint32_t storage;  /* index into checkpoint.storages */
+    uint16_t rank;
+    const uint64_t *shape, *stride;
+    uint64_t offset;   /* of the first element, in elements */
+    uint64_t elements; /* product of shape */
+    uint64_t bytes;    /* elements times the dtype */
+};
+
+/* A global that the pickle names. */
+struct ck_global {
+    tv_span module, name;
+    tv_class class_;   /* KNOWN is TV_CLASS_DATA_ONLY */
+    bool called;
+    uint64_t offset;   /* in the source, of its first mention */
+};
+
+/* A leaf that is no tensor, and is dropped. */
+struct ck_dropped {
+    tv_span path;
+    const char *type;  /* "int", "str", "object of argparse.Namespace" …: static or in the pool */
+};
+
+struct checkpoint {
+    tv_kind kind;
+    struct budget budget;
+    struct pool pool;            /* owns every span below */
+    struct vector storages;      /* struct storage */
+    struct vector tensors;       /* struct ck_tensor, in the order of the source, names unique */
+    struct vector globals;       /* struct ck_global, in order of first mention */
+    struct vector dropped;       /* struct ck_dropped */
+    tv_span chosen;              /* the path that was converted: "state_dict", or empty for the root */
+};
+
+struct ck_options {
+    const tv_limits *limits;
+    const char *key;  /* --key or NULL */
+    bool want_tensors; /* false: only judge the pickle (check), true: build the tensor table */
+    bool whole;        /* with want_tensors: the whole root, nothing chosen (inspect, check) */
+};
+
+/* Reads the source, whose kind is one of the checkpoint kinds. TV_OK: the table is filled, and findings hold no error
+ * but those of globals (class inert-unknown or dangerous), which do not stop the reading. TV_REJECTED: an error finding
+ * was added; what was learnt of globals by then is in the table all the same. Free with checkpoint_free in any case. */
+TV_MUST_CHECK tv_status checkpoint_read(const struct source *source, tv_kind kind, const struct ck_options *options,
+                                        struct checkpoint *out, tv_findings *findings);
+void checkpoint_free(struct checkpoint *checkpoint);
+
+/* The kind of a source, by its bytes alone: tv_identify, then zip directories and pickles are looked into.
+ * A source that cannot be told is TV_KIND_UNKNOWN. TV_IO where the system fails. */
+TV_MUST_CHECK tv_status source_identify(const struct source *source, const tv_limits *limits, tv_kind *kind);
+
+/* Is a safetensors file also a zip, or a pickle that reaches a global? Adds `polyglot` if so (TV_REJECTED). */
+TV_MUST_CHECK tv_status source_polyglot(const struct source *source, const tv_limits *limits, tv_findings *findings);
+
+#endif

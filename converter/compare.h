@@ -1,0 +1,23 @@
+/* The comparer: is this output, bit for bit, the tensors of that source? Shares the readers with the writer, but no
+ * plan, gather or copy code: it walks each tensor with a plain odometer of its own. */
+#ifndef CONVERTER_COMPARE_H
+#define CONVERTER_COMPARE_H
+
+#include "checkpoint.h"
+#include "plan.h"
+
+struct compare_options {
+    bool copy_ties;
+    const tv_limits *limits;
+    uint64_t seed;
+};
+
+/* TV_OK where the output is well formed, each of its tensors is one of the source's with the same name, dtype, shape
+ * and bits (NaN payloads count), each of the source's tensors is there or is an alias, recorded in the metadata, of an
+ * identical view that is there, the metadata holds nothing else but "format", and the file ends where it should.
+ * Else TV_REJECTED and `verify-failed` naming the tensor and the difference, or core's own finding. */
+TV_MUST_CHECK tv_status compare_output(const struct source *source, const struct checkpoint *checkpoint,
+                                       const struct source *output, const struct compare_options *options,
+                                       progress_fn progress, void *context, tv_findings *findings);
+
+#endif

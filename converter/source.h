@@ -1,0 +1,22 @@
+/* A source: random access to the bytes of one file, by pread on a descriptor, never by mapping it. */
+#ifndef CONVERTER_SOURCE_H
+#define CONVERTER_SOURCE_H
+
+#include <stdint.h>
+
+#include <tensorvet/api.h>
+#include <tensorvet/span.h>
+
+struct source {
+    int fd;         /* -1: the bytes are in memory (tests, fuzzing, nested streams) */
+    tv_span memory;
+    uint64_t size;  /* bytes, as fstat said when it was opened */
+};
+
+/* A source over bytes in memory. */
+struct source source_of_memory(tv_span bytes);
+/* Reads exactly [at, at + size) into out. TV_OK; TV_IO where the system fails or the file ends early (it shrank: the
+ * range is inside `size`); TV_MISUSE where the range is not. Retries EINTR and short reads. */
+TV_MUST_CHECK tv_status source_read(const struct source *source, uint64_t at, void *out, uint64_t size);
+
+#endif

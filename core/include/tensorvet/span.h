@@ -1,0 +1,123 @@
+/* The one door to untrusted bytes: a pointer with a length, whose every take is checked.
+ *
+ * Trusts: nothing but the (pointer, length) pair it was made from.
+ * Promises: no function here reads outside the span or forms a pointer beyond its end; failure is a value.
+ * Pointer arithmetic on input lives in this file alone. All functions are pure and safe in any thread. */
+#ifndef TENSORVET_SPAN_H
+#define TENSORVET_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A borrowed view of bytes. Whoever made the bytes owns them; a span never frees. */
+typedef struct tv_span {
+    const uint8_t *data; /* may be NULL only when size is 0 */
+    size_t size;         /* bytes */
+} tv_span;
+
+static inline tv_span tv_span_of(const void *data, size_t size)
+{
+    tv_span s = {(const uint8_t *)data, size};
+    return s;
+}
+
+/* The bytes of a C string, without its NUL. */
+static inline tv_span tv_span_str(const char *text)
+{
+    return tv_span_of(text, strlen(text));
+}
+
+/* The part [at, at + size). False, and an empty *out, where that is not wholly inside s. */
+static inline bool tv_span_sub(tv_span s, uint64_t at, uint64_t size, tv_span *out)
+{
+    if (at > s.size || size > s.size - at) {
+        *out = tv_span_of(NULL, 0);
+        return false;
+    }
+    *out = tv_span_of(s.data == NULL ? NULL : s.data + at, (size_t)size);
+    return true;
+}
+
+/* The byte at `at`, or -1 beyond the end. */
+static inline int tv_span_byte(tv_span s, uint64_t at)
+{
+    return at < s.size ? s.data[at] : -1;
+}
+
+/* Little-endian integers at `at`. False, and *out = 0, where they are not wholly inside s. */
+static inline bool tv_span_u16(tv_span s, uint64_t at, uint16_t *out)
+{
+    tv_span b;
+    *out = 0;
+    if (!tv_span_sub(s, at, 2, &b))
+        return false;
+    *out = (uint16_t)(b.data[0] | ((unsigned)b.data[1] << 8));
+    return true;
+}
+
+static inline bool tv_span_u32(tv_span s, uint64_t at, uint32_t *out)
+{
+    tv_span b;
+    *out = 0;
+    if (!tv_span_sub(s, at, 4, &b))
+        return false;
+    *out = (uint32_t)b.data[0] | ((uint32_t)b.data[1] << 8) | ((uint32_t)b.data[2] << 16) | ((uint32_t)b.data[3] << 24);
+    return true;
+}
+
+static inline bool tv_span_u64(tv_span s, uint64_t at, uint64_t *out)
+{
+    uint32_t low = 0, high = 0;
+    *out = 0;
+    tv_span b;
+    if (!tv_span_sub(s, at, 8, &b))
+        return false;
+    (void)tv_span_u32(b, 0, &low);
+    (void)tv_span_u32(b, 4, &high);
+    *out = (uint64_t)low | ((uint64_t)high << 32);
+    return true;
+}
+
+static inline bool tv_span_equal(tv_span a, tv_span b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+/* Is s exactly this C string? */
+static inline bool tv_span_is(tv_span s, const char *text)
+{
+    return tv_span_equal(s, tv_span_str(text));
+}
+
+static inline bool tv_span_starts(tv_span s, tv_span prefix)
+{
+    return s.size >= prefix.size && (prefix.size == 0 || memcmp(s.data, prefix.data, prefix.size) == 0);
+}
+
+static inline bool tv_span_ends(tv_span s, tv_span suffix)
+{
+    tv_span tail;
+    return s.size >= suffix.size && tv_span_sub(s, s.size - suffix.size, suffix.size, &tail) &&
+           tv_span_equal(tail, suffix);
+}
+
+/* Order by bytes, shorter first: the order of UTF-8 names everywhere in tensorvet. */
+static inline int tv_span_compare(tv_span a, tv_span b)
+{
+    size_t both = a.size < b.size ? a.size : b.size;
+    int order = both == 0 ? 0 : memcmp(a.data, b.data, both);
+    if (order != 0)
+        return order;
+    return (a.size > b.size) - (a.size < b.size);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,77 @@
+/* The broker: runs one job in a fresh worker and turns its frames, exit and silence into plain values.
+ * Parses nothing but frames, and believes none of them beyond their shape. */
+#ifndef GATE_BROKER_H
+#define GATE_BROKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tensorvet/dtype.h>
+#include <tensorvet/finding.h>
+#include <tensorvet/kind.h>
+
+#include "../worker/job.h"
+
+/* Rows, decoded. Every text is untrusted and valid only during the call. */
+struct row_tensor {
+    tv_span name;
+    tv_dtype dtype;       /* TV_DTYPE_COUNT: none in safetensors */
+    tv_span source_dtype;
+    uint64_t offset, bytes;
+    uint32_t rank;
+    uint64_t shape[64];
+};
+struct row_global {
+    tv_span module, name;
+    tv_class class_;
+    bool called;
+    uint64_t offset;
+};
+
+/* Who hears of rows as they stream in; each may be NULL. */
+struct listener {
+    void *context;
+    void (*tensor)(void *context, const struct row_tensor *row);
+    void (*metadata)(void *context, tv_span key, tv_span value);
+    void (*global)(void *context, const struct row_global *row);
+    void (*dropped_shared)(void *context, tv_span name, tv_span kept);
+    void (*made_contiguous)(void *context, tv_span name);
+    void (*dropped_object)(void *context, tv_span path, tv_span type);
+    void (*note)(void *context, tv_span text);
+    void (*progress)(void *context, uint64_t done, uint64_t total);
+};
+
+/* What became of a job. Findings include the broker's own (worker-crashed, limit-time, …). */
+struct outcome {
+    tv_kind kind;
+    tv_findings findings;
+    bool complete;          /* a RESULT frame came, and the worker ended clean after it */
+    bool interrupted;       /* SIGINT or SIGTERM asked us to stop */
+    uint64_t tensors, data_bytes;
+    bool has_digest;
+    uint8_t digest[32];     /* SHA-256 of the header */
+    uint64_t output_size;   /* from the OUTPUT frame */
+    uint32_t layers, landlock_abi;
+    double seconds;
+};
+
+struct broker {
+    int program;            /* descriptor of the worker's executable */
+    int null;               /* /dev/null */
+    const volatile int *stop; /* non-zero once a signal asked us to stop; NULL: never */
+};
+
+/* Opens the worker: ../libexec/tensorvet/tensorvet-worker beside the running command. 0, or an errno. */
+int broker_open(struct broker *broker, const volatile int *stop);
+void broker_close(struct broker *broker);
+
+/* Runs the job on those descriptors (-1: none). Always fills *outcome. */
+void broker_run(const struct broker *broker, const struct job *job, int source, int output,
+                const struct listener *listener, struct outcome *outcome);
+
+/* Writer, comparer, judge, each a fresh worker, each after the last was reaped. `output` is opened for reading and
+ * writing; the comparer and judge get a fresh read-only reopening of it. source_outcome is what `check` would say. */
+void broker_convert(const struct broker *broker, const struct job *job, int source, int output,
+                    const struct listener *listener, struct outcome *outcome);
+
+#endif

@@ -1,0 +1,88 @@
+/* The jail: starts a confined process, confines the calling process, and says how a confined process ended.
+ * Knows nothing of tensors.
+ *
+ * Two halves. The keeper (broker side): jail_start, jail_wait. The inmate (worker side): jail_lock.
+ * Sources: seccomp(2), landlock(7), prctl(2), vfork(2), execveat(2), pidfd_open(2). */
+#ifndef SANDBOX_JAIL_H
+#define SANDBOX_JAIL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Layers in force, as reported by the inmate. */
+enum jail_layer {
+    JAIL_NO_NEW_PRIVS = 1u << 0, /* mandatory */
+    JAIL_RLIMITS = 1u << 1,      /* mandatory */
+    JAIL_SECCOMP = 1u << 2,      /* mandatory */
+    JAIL_LANDLOCK = 1u << 3,     /* where the kernel has it */
+    JAIL_UNPRIVILEGED = 1u << 4, /* root was given up, or there was none; no capabilities */
+    JAIL_MDWE = 1u << 5,         /* memory-deny-write-execute, where the kernel has it */
+    JAIL_UNDUMPABLE = 1u << 6,   /* no core, no ptrace by the same user */
+    JAIL_MANDATORY = JAIL_NO_NEW_PRIVS | JAIL_RLIMITS | JAIL_SECCOMP
+};
+
+/* Profiles of system calls, as data (profile.c). */
+enum jail_profile {
+    JAIL_STRICT,      /* no path, no descriptor but the given, private anonymous non-executable memory */
+    JAIL_STRICT_STREAM /* STRICT and read(2), for a source that is a pipe */
+};
+
+/* What a process in the jail may use up. Zero means none of it, except where said. */
+struct jail_budget {
+    uint64_t address_space; /* bytes of RLIMIT_AS */
+    uint64_t file_size;     /* bytes of RLIMIT_FSIZE: the largest output */
+    uint64_t cpu_seconds;   /* RLIMIT_CPU, soft; hard is one more */
+};
+
+/* What jail_start is given. Descriptors of -1 are not passed. The caller keeps and closes its own. */
+struct jail_spec {
+    int program;             /* descriptor of the static executable */
+    char *const *argv;       /* NULL-terminated; the environment is empty */
+    int source, output, report, scratch; /* become 3, 4, 5, 6 */
+    struct jail_budget budget;
+};
+
+struct jail_process {
+    pid_t pid;
+    int pidfd; /* -1 when reaped */
+};
+
+/* Starts the program by vfork and execveat with those descriptors and no others, 0-2 on /dev/null, signals reset,
+ * rlimits set, and PDEATHSIG so that it dies with the calling thread. Under root it gives up groups, uid, gid and
+ * capabilities first. Returns 0, or an errno; *failed_at then names the step. Async-signal-safe between fork and exec.
+ * May be called from any thread that outlives the process. */
+int jail_start(const struct jail_spec *spec, struct jail_process *process, const char **failed_at);
+
+/* How a jailed process ended: one table (ending.c), from wait status and what the keeper did. */
+enum jail_ending {
+    JAIL_ENDED_CLEAN,     /* exit 0 */
+    JAIL_ENDED_EXIT,      /* exit with another status: code says which */
+    JAIL_ENDED_VIOLATION, /* SIGSYS */
+    JAIL_ENDED_CRASH,     /* a fault of its own: SEGV, BUS, ILL, FPE, ABRT, TRAP */
+    JAIL_ENDED_CPU,       /* SIGXCPU, or SIGKILL by RLIMIT_CPU's hard limit */
+    JAIL_ENDED_WALL,      /* killed by its keeper when the wall clock ran out */
+    JAIL_ENDED_STOPPED,   /* killed by its keeper for another reason (it lied, or the user interrupted) */
+    JAIL_ENDED_KILLED     /* SIGKILL or another signal from outside */
+};
+
+enum jail_reason { JAIL_NOT_KILLED, JAIL_KILLED_WALL, JAIL_KILLED_STOP };
+
+struct jail_result {
+    enum jail_ending ending;
+    int code;               /* exit status or signal number */
+    uint64_t peak_bytes;    /* ru_maxrss; includes the caller's own pages at vfork, so only an upper bound */
+    double cpu_seconds;
+};
+
+/* Kills the process if reason is not JAIL_NOT_KILLED, then reaps it (blocking) and classifies. Closes pidfd. */
+void jail_wait(struct jail_process *process, enum jail_reason reason, struct jail_result *result);
+/* "violation", for messages; static. */
+const char *jail_ending_name(enum jail_ending ending);
+
+/* Confines the calling process for good: primes libc, no_new_privs, undumpable, MDWE, Landlock with nothing allowed,
+ * then the filter of that profile. Returns the layers in force, which hold JAIL_MANDATORY; or 0, and *failed_at names
+ * the step: then the process must end. *landlock_abi receives 0 where there is none. Call once, single-threaded. */
+uint32_t jail_lock(enum jail_profile profile, uint32_t *landlock_abi, const char **failed_at);
+
+#endif

@@ -1,0 +1,51 @@
+/* A job: what a worker is asked to do, as the broker writes it into argv and the worker reads it back.
+ * argv = {"tensorvet-worker", job name, "field=value", …}. The broker is trusted, so a bad field is a bug: exit 64.
+ * Texts with arbitrary bytes (names, keys) are percent-encoded (every byte but [A-Za-z0-9._/-]). */
+#ifndef WORKER_JOB_H
+#define WORKER_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tensorvet/limits.h>
+
+/* JOB(NAME, "name", what) */
+#define JOB_TABLE(JOB)                                                                                                 \
+    JOB(CHECK, "check", "identify and judge the source")                                                               \
+    JOB(INSPECT, "inspect", "identify and list what is in the source")                                                 \
+    JOB(WRITE, "write", "convert the source into the output")                                                          \
+    JOB(COMPARE, "compare", "walk source and output, bit for bit")                                                     \
+    JOB(JUDGE, "judge", "core's strict check of the output alone, given as the source")                                \
+    JOB(SELFTEST, "selftest", "lock down, say READY, judge the built-in file")
+
+enum job_kind {
+#define JOB(NAME, name, what) JOB_##NAME,
+    JOB_TABLE(JOB)
+#undef JOB
+    JOB_COUNT
+};
+
+enum job_ties { TIES_DROP, TIES_COPY };
+
+#define JOB_LIST_MAX 64
+
+/* All that a job can be told. Texts are NUL-terminated and owned by whoever filled the struct. */
+struct job {
+    enum job_kind kind;
+    tv_limits limits;
+    const char *key;            /* --key, or NULL: choose */
+    enum job_ties ties;
+    bool disarm;                /* convert a source that names dangerous globals */
+    bool want_rows;             /* send TENSOR, METADATA and GLOBAL rows (inspect; -v) */
+    uint64_t seed;              /* for the name tables: the broker draws it */
+    const char *discard[JOB_LIST_MAX]; /* --discard */
+    uint32_t discards;
+};
+
+/* Broker side: an argv for that job, in one malloc'd block to free(); NULL without memory. */
+char **job_to_argv(const struct job *job);
+/* Worker side: false where a field is not as job_to_argv writes it. Decodes in place: argv's strings must be writable
+ * and outlive the job. */
+bool job_from_argv(int argc, char **argv, struct job *job);
+
+#endif
