@@ -1,0 +1,97 @@
+"""What a conversion must give, stated in plain Python from the rules of the design, for objects torch has in memory.
+
+This is the naive side of the comparison: it shares nothing with the converter but the rules (choice of the root,
+flattening with dots, identical views once under the smallest name). It needs torch, and reads no file.
+"""
+import ctypes
+import hashlib
+from collections.abc import Mapping
+
+import torch
+
+# torch's name of a dtype -> safetensors' name. torch names the version has not are left out.
+DTYPES = {
+    getattr(torch, ours): theirs
+    for ours, theirs in {
+        "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64", "int32": "I32",
+        "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL", "complex64": "C64", "uint16": "U16",
+        "uint32": "U32", "uint64": "U64", "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2",
+        "float8_e4m3fnuz": "F8_E4M3FNUZ", "float8_e5m2fnuz": "F8_E5M2FNUZ", "float8_e8m0fnu": "F8_E8M0",
+        "float4_e2m1fn_x2": "F4",
+    }.items()
+    if hasattr(torch, ours)
+}
+
+
+def bits(tensor):
+    """The bytes of a tensor, row-major."""
+    flat = tensor.detach().contiguous()
+    return ctypes.string_at(flat.data_ptr(), flat.nelement() * flat.element_size()) if flat.nelement() else b""
+
+
+def shape(tensor):
+    """The shape a safetensors header gives it: torch counts pairs of four-bit values, the header counts values."""
+    sizes = list(tensor.shape)
+    if DTYPES[tensor.dtype] == "F4":
+        sizes[-1] *= 2
+    return sizes
+
+
+def chosen(root):
+    """The part of the root that is converted: its state_dict, twice if nested twice, else all of it."""
+    for _ in range(2):
+        if isinstance(root, Mapping) and isinstance(root.get("state_dict"), Mapping):
+            root = root["state_dict"]
+    return root
+
+
+def flatten(root):
+    """(name, tensor) pairs in order of the source, and the names of all other leaves."""
+    if isinstance(root, torch.Tensor):
+        return [("tensor", root)], []
+    tensors, others = [], []
+    stack = [("", root)]
+    while stack:
+        prefix, value = stack.pop()
+        if isinstance(value, torch.Tensor):
+            tensors.append((prefix, value))
+        elif isinstance(value, (Mapping, list, tuple)):
+            items = value.items() if isinstance(value, Mapping) else enumerate(value)
+            named = [(f"{prefix}.{key}" if prefix else str(key), each) for key, each in items]
+            stack.extend(reversed(named))
+        else:
+            others.append(prefix)
+    return tensors, others
+
+
+def view_of(tensor):
+    """Two tensors are the same view where this is equal; None where there are no bytes to share."""
+    if tensor.nelement() == 0:
+        return None
+    return (tensor.dtype, tensor.data_ptr(), tuple(tensor.shape), tuple(tensor.stride()))
+
+
+def ties(tensors):
+    """dropped name -> kept name: of identical views the smallest name by UTF-8 bytes is kept."""
+    groups = {}
+    for name, tensor in tensors:
+        view = view_of(tensor)
+        if view is not None:
+            groups.setdefault(view, []).append(name)
+    dropped = {}
+    for names in groups.values():
+        keep = min(names, key=lambda name: name.encode("utf-8"))
+        dropped.update({name: keep for name in names if name != keep})
+    return dropped
+
+
+def outcome(root):
+    """What convert must give for this root: tensors of the output, aliases, dropped leaves."""
+    tensors, others = flatten(chosen(root))
+    dropped = ties(tensors)
+    rows = {
+        name: {"dtype": DTYPES[tensor.dtype], "shape": shape(tensor), "sha256": hashlib.sha256(bits(tensor)).hexdigest()}
+        for name, tensor in tensors
+        if name not in dropped
+    }
+    return {"tensors": rows, "aliases": dropped, "dropped_objects": others}
