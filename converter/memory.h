@@ -24,8 +24,11 @@ struct vector {
 
 /* Makes room for one more zeroed element and returns it, or NULL where budget or memory end (nothing changed). */
 void *vector_push(struct vector *v);
+/* The same for `count` elements in a row; for none of them, a pointer that must not be used, and not NULL. */
+void *vector_extend(struct vector *v, uint64_t count);
 /* The element, or NULL beyond the end. */
 void *vector_at(const struct vector *v, uint64_t index);
+/* Gives the memory back to machine and budget; the vector is empty and usable again. */
 void vector_free(struct vector *v);
 
 /* A bump allocator in chunks of malloc: addresses stay. Freed as a whole. Start: {.budget = b}. */
@@ -35,7 +38,7 @@ struct pool {
 };
 /* Zeroed, aligned to 16; NULL where budget or memory end. */
 void *pool_take(struct pool *pool, uint64_t count, uint64_t each);
-/* A copy of those bytes; an empty span with NULL data where memory ends. */
+/* A copy of those bytes; an empty span with NULL data where memory ends. An empty copy has data too. */
 tv_span pool_copy(struct pool *pool, tv_span bytes);
 void pool_free(struct pool *pool);
 
