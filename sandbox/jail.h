@@ -2,7 +2,7 @@
  * Knows nothing of tensors.
  *
  * Two halves. The keeper (broker side): jail_start, jail_wait. The inmate (worker side): jail_lock.
- * Sources: seccomp(2), landlock(7), prctl(2), vfork(2), execveat(2), pidfd_open(2). */
+ * Sources: seccomp(2), landlock(7), prctl(2), clone(2), execveat(2), pidfd_open(2). */
 #ifndef SANDBOX_JAIL_H
 #define SANDBOX_JAIL_H
 
@@ -19,38 +19,47 @@ enum jail_layer {
     JAIL_UNPRIVILEGED = 1u << 4, /* root was given up, or there was none; no capabilities */
     JAIL_MDWE = 1u << 5,         /* memory-deny-write-execute, where the kernel has it */
     JAIL_UNDUMPABLE = 1u << 6,   /* no core, no ptrace by the same user */
+    JAIL_TIED = 1u << 7,         /* dies with the thread that started it */
+    JAIL_LAYER_COUNT = 8,
     JAIL_MANDATORY = JAIL_NO_NEW_PRIVS | JAIL_RLIMITS | JAIL_SECCOMP
 };
 
-/* Profiles of system calls, as data (profile.c). */
+/* Profiles of system calls, as data (profile.def). */
 enum jail_profile {
-    JAIL_STRICT,      /* no path, no descriptor but the given, private anonymous non-executable memory */
-    JAIL_STRICT_STREAM /* STRICT and read(2), for a source that is a pipe */
+    JAIL_STRICT,        /* no path, no descriptor but the given, private anonymous non-executable memory */
+    JAIL_STRICT_STREAM, /* STRICT and read(2), for a source that is a pipe */
+    JAIL_PROFILE_COUNT
 };
+
+/* The descriptors of an inmate. 0, 1 and 2 are /dev/null; there are no others. */
+enum jail_descriptor { JAIL_SOURCE = 3, JAIL_OUTPUT = 4, JAIL_REPORT = 5, JAIL_SCRATCH = 6, JAIL_PROGRAM = 7 };
 
 /* What a process in the jail may use up. Zero means none of it, except where said. */
 struct jail_budget {
     uint64_t address_space; /* bytes of RLIMIT_AS */
     uint64_t file_size;     /* bytes of RLIMIT_FSIZE: the largest output */
-    uint64_t cpu_seconds;   /* RLIMIT_CPU, soft; hard is one more */
+    uint64_t cpu_seconds;   /* RLIMIT_CPU, soft; hard is one more. The kernel reads 0 as 1 */
 };
 
 /* What jail_start is given. Descriptors of -1 are not passed. The caller keeps and closes its own. */
 struct jail_spec {
-    int program;             /* descriptor of the static executable */
-    char *const *argv;       /* NULL-terminated; the environment is empty */
+    int program;                         /* descriptor of the static executable; O_PATH is enough */
+    int null;                            /* descriptor of /dev/null, for reading and writing */
+    char *const *argv;                   /* NULL-terminated; the environment is empty */
     int source, output, report, scratch; /* become 3, 4, 5, 6 */
     struct jail_budget budget;
 };
 
 struct jail_process {
     pid_t pid;
-    int pidfd; /* -1 when reaped */
+    int pidfd;            /* readable when the process has ended; -1 when reaped */
+    uint64_t cpu_seconds; /* of its budget */
 };
 
-/* Starts the program by vfork and execveat with those descriptors and no others, 0-2 on /dev/null, signals reset,
- * rlimits set, and PDEATHSIG so that it dies with the calling thread. Under root it gives up groups, uid, gid and
- * capabilities first. Returns 0, or an errno; *failed_at then names the step. Async-signal-safe between fork and exec.
+/* Starts the program with those descriptors and no others, an empty environment, 0-2 on /dev/null, a session of its
+ * own, signals reset, rlimits set, no_new_privs, and PDEATHSIG so that it dies with the calling thread. Under root it
+ * gives up groups, uid, gid and capabilities first. The cost does not depend on the caller's size: the child shares
+ * its memory until the exec (vfork semantics). Returns 0, or an errno; *failed_at then names the step (static).
  * May be called from any thread that outlives the process. */
 int jail_start(const struct jail_spec *spec, struct jail_process *process, const char **failed_at);
 
@@ -70,15 +79,20 @@ enum jail_reason { JAIL_NOT_KILLED, JAIL_KILLED_WALL, JAIL_KILLED_STOP };
 
 struct jail_result {
     enum jail_ending ending;
-    int code;               /* exit status or signal number */
-    uint64_t peak_bytes;    /* ru_maxrss; includes the caller's own pages at vfork, so only an upper bound */
+    int code;            /* exit status or signal number */
+    uint64_t peak_bytes; /* ru_maxrss; includes the caller's own pages at the start, so only an upper bound */
     double cpu_seconds;
 };
 
-/* Kills the process if reason is not JAIL_NOT_KILLED, then reaps it (blocking) and classifies. Closes pidfd. */
+/* Kills the process if reason is not JAIL_NOT_KILLED, then reaps it (blocking) and classifies. Closes pidfd.
+ * Afterwards nothing of it is left running. */
 void jail_wait(struct jail_process *process, enum jail_reason reason, struct jail_result *result);
+/* The table behind jail_wait: a wait status (as of waitpid), what the keeper did, CPU used and allowed. Pure. */
+enum jail_ending jail_classify(int status, enum jail_reason reason, double cpu_used, uint64_t cpu_allowed);
 /* "violation", for messages; static. */
 const char *jail_ending_name(enum jail_ending ending);
+/* "SIGSEGV" of a signal number, for messages; static. */
+const char *jail_signal_name(int number);
 
 /* Confines the calling process for good: primes libc, no_new_privs, undumpable, MDWE, Landlock with nothing allowed,
  * then the filter of that profile. Returns the layers in force, which hold JAIL_MANDATORY; or 0, and *failed_at names

@@ -3,6 +3,8 @@
  * A frame is {u32 type, u32 payload size, payload}; all integers little-endian; a text is {u32 size, bytes}.
  * The worker side writes with frame_put_*; the gate decodes with gate/decode.h and believes nothing.
  * Order: READY, then KIND, then rows (FINDING, TENSOR, …) in any order, PROGRESS at any time, last RESULT, once.
+ * KIND comes once, before every row but FINDING and NOTE; without it RESULT cannot say DONE. REJECTED goes with an
+ * error finding, FAILED with a finding of class machine. OUTPUT comes once, of a WRITE job only.
  *
  * Gate and worker share this file and core's tables, nothing else. */
 #ifndef WORKER_FRAME_H
@@ -18,33 +20,43 @@
 enum { WORKER_SOURCE = 3, WORKER_OUTPUT = 4, WORKER_REPORT = 5, WORKER_SCRATCH = 6 };
 
 enum frame_type {
-    FRAME_READY = 1,    /* text build id, u32 layers in force (jail.h), u32 Landlock ABI */
-    FRAME_KIND,         /* u32 tv_kind */
-    FRAME_FINDING,      /* u32 tv_finding_id, u64 offset, u64 a, u64 b, u32 full subject size, text subject,
-                           u32 full detail size, text detail */
-    FRAME_TENSOR,       /* text name, u32 tv_dtype (TV_DTYPE_COUNT: none in safetensors), text dtype as the source says,
-                           u64 offset of the bytes in the file or TV_NO_OFFSET, u64 size in bytes, u32 rank, u64 dimension … */
-    FRAME_METADATA,     /* text key, text value: of a safetensors header */
-    FRAME_GLOBAL,       /* text module, text name, u32 tv_class, u32 1 if called, u64 offset */
-    FRAME_DROPPED_SHARED,   /* text name, text kept */
-    FRAME_MADE_CONTIGUOUS,  /* text name */
-    FRAME_DROPPED_OBJECT,   /* text path, text type */
-    FRAME_NOTE,         /* text: a line for the report of `inspect`, free form (which key was chosen, …) */
-    FRAME_OUTPUT,       /* u64 size the output will have: sent by the writer before its first write */
-    FRAME_PROGRESS,     /* u64 done, u64 total: bytes */
-    FRAME_RESULT,       /* u32 frame_outcome, u64 tensors, u64 data bytes, u32 has digest, 32 bytes SHA-256 of the header */
+    FRAME_READY = 1, /* text build id, u32 layers in force (jail.h), u32 Landlock ABI, text the step at which locking
+                        down failed, or nothing: with it the worker ends */
+    FRAME_KIND,      /* u32 tv_kind */
+    FRAME_FINDING,   /* u32 tv_finding_id, u64 offset, u64 a, u64 b, u32 full subject size, text subject,
+                        u32 full detail size, text detail */
+    FRAME_TENSOR,    /* text name, u32 tv_dtype (TV_DTYPE_COUNT: none in safetensors), text dtype as the source says,
+                        u64 offset of the bytes in the file or TV_NO_OFFSET, u64 size in bytes, u32 rank, u64 dimension …
+                      */
+    FRAME_METADATA,  /* text key, text value: of a safetensors header */
+    FRAME_GLOBAL,    /* text module, text name, u32 tv_class, u32 1 if called, u64 offset */
+    FRAME_DROPPED_SHARED,  /* text name, text kept */
+    FRAME_MADE_CONTIGUOUS, /* text name */
+    FRAME_DROPPED_OBJECT,  /* text path, text type */
+    FRAME_NOTE,            /* text: a line for the report of `inspect`, free form (which key was chosen, …) */
+    FRAME_OUTPUT,          /* u64 size the output will have: sent by the writer before its first write */
+    FRAME_PROGRESS,        /* u64 done, u64 total: bytes */
+    FRAME_RESULT, /* u32 frame_outcome, u64 tensors, u64 data bytes, u32 has digest, 32 bytes SHA-256 of the header */
     FRAME_TYPE_COUNT
 };
 
 /* The worker's own word on its job; the verdict is the policy's. */
 enum frame_outcome {
-    OUTCOME_DONE = 0,  /* examined to the end; findings say what was met */
-    OUTCOME_REJECTED,  /* stopped at an error finding */
-    OUTCOME_FAILED     /* the machine failed (I/O, memory): a finding of class machine says how */
+    OUTCOME_DONE = 0, /* examined to the end; findings say what was met */
+    OUTCOME_REJECTED, /* stopped at an error finding */
+    OUTCOME_FAILED    /* the machine failed (I/O, memory): a finding of class machine says how */
 };
 
 #define FRAME_PAYLOAD_MAX (1u << 20) /* larger frames are a lie */
 #define FRAME_TEXT_MAX    (1u << 16) /* longer texts are cut by the worker */
+
+/* Exit statuses. 0 after RESULT; all others are bugs or the broker's absence, and tell no more than that. */
+enum {
+    WORKER_EXIT_MISUSED = 64,  /* its argv is not a job */
+    WORKER_EXIT_UNLOCKED = 65, /* the jail could not be locked: READY said where */
+    WORKER_EXIT_UNHEARD = 66,  /* nobody reads the report */
+    WORKER_EXIT_BUG = 67       /* it was about to send a frame that does not fit */
+};
 
 /* What a worker is asked to do: its argv is {"tensorvet-worker", job, "field=value", …} (worker/job.h). */
 

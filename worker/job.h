@@ -22,7 +22,7 @@ enum job_kind {
 #define JOB(NAME, name, what) JOB_##NAME,
     JOB_TABLE(JOB)
 #undef JOB
-    JOB_COUNT
+        JOB_COUNT
 };
 
 enum job_ties { TIES_DROP, TIES_COPY };
@@ -33,15 +33,17 @@ enum job_ties { TIES_DROP, TIES_COPY };
 struct job {
     enum job_kind kind;
     tv_limits limits;
-    const char *key;            /* --key, or NULL: choose */
+    const char *key; /* --key, or NULL: choose */
     enum job_ties ties;
-    bool disarm;                /* convert a source that names dangerous globals */
-    bool want_rows;             /* send TENSOR, METADATA and GLOBAL rows (inspect; -v) */
-    uint64_t seed;              /* for the name tables: the broker draws it */
+    bool disarm;                       /* convert a source that names dangerous globals */
+    bool want_rows;                    /* send TENSOR, METADATA and GLOBAL rows (inspect; -v) */
+    uint64_t seed;                     /* for the name tables: the broker draws it */
     const char *discard[JOB_LIST_MAX]; /* --discard */
     uint32_t discards;
 };
 
+/* "check"; "?" outside the table. */
+const char *job_name(enum job_kind kind);
 /* Broker side: an argv for that job, in one malloc'd block to free(); NULL without memory. */
 char **job_to_argv(const struct job *job);
 /* Worker side: false where a field is not as job_to_argv writes it. Decodes in place: argv's strings must be writable

@@ -1,0 +1,84 @@
+/* Builds the filter from profile.def with libseccomp. Trusts the table alone.
+ * Promises: allow what a row allows, kill the process for everything else; nothing partial on failure. */
+#include <errno.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+#include "filter.h"
+
+#define STRICT       (1u << JAIL_STRICT)
+#define STREAM       (1u << JAIL_STRICT_STREAM)
+#define NO_CONDITION {{0}}, 0
+#define CONDITION_FD(n)                                                                                                \
+    {                                                                                                                  \
+        .argument = 0, .mask = UINT32_MAX, .value = (n)                                                                \
+    }
+#define CONDITION_EQ(i, v)                                                                                             \
+    {                                                                                                                  \
+        .argument = (i), .mask = UINT64_MAX, .value = (v)                                                              \
+    }
+#define FD(n)              {CONDITION_FD(n)}, 1
+#define EQUAL(i, v)        {CONDITION_EQ(i, v)}, 1
+#define EQUALS(i, v, j, w) {CONDITION_EQ(i, v), CONDITION_EQ(j, w)}, 2
+
+static const struct profile_call calls[] = {
+#define CALL(profiles, name, conditions, reason) {profiles, SCMP_SYS(name), #name, conditions, reason},
+#include "profile.def"
+#undef CALL
+};
+
+const struct profile_call *profile_calls(uint32_t *count)
+{
+    *count = sizeof(calls) / sizeof(calls[0]);
+    return calls;
+}
+
+/* exact: libseccomp refuses a rule rather than rewrite it for an architecture that lacks the call. */
+static int add_call(scmp_filter_ctx filter, const struct profile_call *call)
+{
+    struct scmp_arg_cmp compare[2];
+    for (uint32_t i = 0; i < call->count; i++) {
+        const struct profile_condition *c = &call->conditions[i];
+        compare[i] = (struct scmp_arg_cmp){
+            .arg = c->argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = c->mask, .datum_b = c->value};
+    }
+    return seccomp_rule_add_exact_array(filter, SCMP_ACT_ALLOW, call->number, call->count, compare);
+}
+
+/* Another architecture's calls have other numbers: the default there is to kill one thread, ours is the process.
+ * System errors come back as they are, instead of as ECANCELED. */
+static int set_attributes(scmp_filter_ctx filter)
+{
+    int error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    return error != 0 ? error : seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1);
+}
+
+static int set_architecture(scmp_filter_ctx filter, uint32_t architecture)
+{
+    if (architecture == 0 || architecture == seccomp_arch_native())
+        return 0;
+    int error = seccomp_arch_add(filter, architecture);
+    return error != 0 ? error : seccomp_arch_remove(filter, SCMP_ARCH_NATIVE);
+}
+
+scmp_filter_ctx filter_make(enum jail_profile profile, uint32_t architecture, int *error)
+{
+    *error = ENOMEM;
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    if (filter == NULL)
+        return NULL;
+    int failed = set_attributes(filter);
+    if (failed == 0)
+        failed = set_architecture(filter, architecture);
+    for (uint32_t i = 0; failed == 0 && i < sizeof(calls) / sizeof(calls[0]); i++) {
+        if ((calls[i].profiles & (1u << profile)) != 0)
+            failed = add_call(filter, &calls[i]);
+    }
+    if (failed != 0) {
+        seccomp_release(filter);
+        *error = -failed;
+        return NULL;
+    }
+    *error = 0;
+    return filter;
+}

@@ -1,0 +1,31 @@
+/* The filter: profile.def as a table, and as a libseccomp filter. For the lock and for tests of the filter. */
+#ifndef SANDBOX_FILTER_H
+#define SANDBOX_FILTER_H
+
+#include <seccomp.h>
+#include <stdint.h>
+
+#include "jail.h"
+
+struct profile_condition {
+    uint8_t argument;
+    uint64_t mask, value; /* (argument & mask) == value */
+};
+
+struct profile_call {
+    uint32_t profiles; /* bit 1 << enum jail_profile */
+    int number;        /* of this machine's own table, as libseccomp resolves it */
+    const char *name;
+    struct profile_condition conditions[2];
+    uint8_t count; /* of conditions */
+    const char *reason;
+};
+
+/* The rows of profile.def; *count receives how many. Static. */
+const struct profile_call *profile_calls(uint32_t *count);
+
+/* The filter of that profile for that architecture (0: this machine's): what is not in the table kills the process,
+ * another architecture too. NULL, with *error an errno, where libseccomp refuses. seccomp_release it. */
+scmp_filter_ctx filter_make(enum jail_profile profile, uint32_t architecture, int *error);
+
+#endif

@@ -1,0 +1,144 @@
+/* The lock: what the inmate does to itself before it touches anything of its job.
+ * Trusts its own program and the kernel. Promises: the layers it returns are in force, and the mandatory ones always.
+ * Order as in minijail's minijail_enter: no_new_privs, then Landlock, then the filter, which forbids all the others. */
+#include <errno.h>
+#include <linux/capability.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "filter.h"
+#include "landlock.h"
+
+#ifndef PR_SET_MDWE /* Linux 6.3; older headers lack it */
+#define PR_SET_MDWE 65
+#endif
+#define MDWE_REFUSE_EXEC_GAIN 1ul
+
+static int by_value(const void *a, const void *b)
+{
+    const int *x = (const int *)a, *y = (const int *)b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* Makes libc do now what it does once: malloc draws its key with getrandom, a large qsort asks for the size of memory,
+ * tzset reads a file. Large blocks stay with mmap whatever is freed, so that memory goes back. */
+static bool prime_libc(void)
+{
+    int many[512];
+    for (int i = 0; i < 512; i++)
+        many[i] = 512 - i;
+    qsort(many, 512, sizeof(many[0]), by_value);
+    tzset();
+    bool set = mallopt(M_MMAP_THRESHOLD, 256 * 1024) == 1 && mallopt(M_ARENA_MAX, 1) == 1;
+    void *volatile first = malloc((size_t)many[0]); /* volatile: or the compiler leaves it out */
+    free(first);
+    return set && first != NULL;
+}
+
+/* Of the limits that jail_start sets: these are zero, whatever the budget. */
+static bool limits_in_force(void)
+{
+    static const int zero[] = {RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_NOFILE};
+    for (size_t i = 0; i < sizeof(zero) / sizeof(zero[0]); i++) {
+        struct rlimit now;
+        if (getrlimit((__rlimit_resource_t)zero[i], &now) != 0 || now.rlim_max != 0)
+            return false;
+    }
+    static const int bounded[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_FSIZE};
+    for (size_t i = 0; i < sizeof(bounded) / sizeof(bounded[0]); i++) {
+        struct rlimit now;
+        if (getrlimit((__rlimit_resource_t)bounded[i], &now) != 0 || now.rlim_max == RLIM_INFINITY)
+            return false;
+    }
+    return true;
+}
+
+/* The last descriptor there will ever be was Landlock's: from here on none can be opened. */
+static bool close_the_limits(void)
+{
+    const struct rlimit none = {0, 0};
+    return setrlimit(RLIMIT_NOFILE, &none) == 0 && limits_in_force();
+}
+
+static bool unprivileged(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[2];
+    if (geteuid() == 0 || getuid() == 0 || syscall(SYS_capget, &header, sets) != 0)
+        return false;
+    uint32_t any = 0;
+    for (int i = 0; i < 2; i++)
+        any |= sets[i].effective | sets[i].permitted | sets[i].inheritable;
+    return any == 0;
+}
+
+static bool tied(void)
+{
+    int number = 0;
+    return prctl(PR_GET_PDEATHSIG, &number) == 0 && number == SIGKILL;
+}
+
+static bool lock_landlock(uint32_t *abi, uint32_t *layers)
+{
+    int found = landlock_abi();
+    *abi = 0;
+    if (found <= 0)
+        return true;
+    const struct landlock_ruleset all = landlock_everything(found);
+    if (landlock_deny(&all) != 0)
+        return false;
+    *abi = (uint32_t)found;
+    *layers |= JAIL_LANDLOCK;
+    return true;
+}
+
+static bool lock_filter(enum jail_profile profile)
+{
+    if (seccomp_api_get() < 3) /* without it KILL_PROCESS is not understood */
+        return false;
+    int error = 0;
+    scmp_filter_ctx filter = filter_make(profile, 0, &error);
+    if (filter == NULL)
+        return false;
+    if (seccomp_load(filter) != 0) {
+        seccomp_release(filter);
+        return false;
+    }
+    seccomp_release(filter);
+    return true;
+}
+
+uint32_t jail_lock(enum jail_profile profile, uint32_t *abi, const char **failed_at)
+{
+    uint32_t layers = 0;
+    *abi = 0;
+    *failed_at = "priming libc";
+    if (!prime_libc())
+        return 0;
+    *failed_at = "no_new_privs";
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1ul, 0ul, 0ul, 0ul) != 0)
+        return 0;
+    layers |= JAIL_NO_NEW_PRIVS;
+    layers |= unprivileged() ? (uint32_t)JAIL_UNPRIVILEGED : 0;
+    layers |= tied() ? (uint32_t)JAIL_TIED : 0;
+    layers |= prctl(PR_SET_DUMPABLE, 0ul, 0ul, 0ul, 0ul) == 0 ? (uint32_t)JAIL_UNDUMPABLE : 0;
+    layers |= prctl(PR_SET_MDWE, MDWE_REFUSE_EXEC_GAIN, 0ul, 0ul, 0ul) == 0 ? (uint32_t)JAIL_MDWE : 0;
+    *failed_at = "Landlock";
+    if (!lock_landlock(abi, &layers))
+        return 0;
+    *failed_at = "resource limits";
+    if (!close_the_limits())
+        return 0;
+    layers |= JAIL_RLIMITS;
+    *failed_at = "the system call filter (seccomp)";
+    if (!lock_filter(profile))
+        return 0;
+    *failed_at = "";
+    return layers | JAIL_SECCOMP;
+}

@@ -1,0 +1,138 @@
+/* jail_start: clone that shares memory until the exec, the child's steps in order, and what went wrong where.
+ * Trusts its caller. Promises: either a process with nothing but what the spec gives it, or an errno and no process. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "start.h"
+
+#define CHILD_STACK 32768u
+
+/* Shared with the child: it runs in the caller's memory while the caller waits. */
+struct attempt {
+    const struct jail_spec *spec;
+    pid_t keeper;
+    int error;
+    const char *step;
+};
+
+/* Every signal as after a boot, but the two that would kill a writer before its errno is seen. */
+static int child_signals(void)
+{
+    struct sigaction standard = {.sa_handler = SIG_DFL};
+    struct sigaction ignored = {.sa_handler = SIG_IGN};
+    for (int number = 1; number < NSIG; number++)
+        (void)sigaction(number, &standard, NULL); /* KILL, STOP and libc's own answer EINVAL */
+    if (sigaction(SIGPIPE, &ignored, NULL) != 0 || sigaction(SIGXFSZ, &ignored, NULL) != 0)
+        return errno;
+    return 0;
+}
+
+/* Ctrl-C is the keeper's business: the child has no terminal and no process group with it. */
+static int child_surroundings(void)
+{
+    if (setsid() < 0 || chdir("/") != 0)
+        return errno;
+    (void)umask(077);
+    return 0;
+}
+
+/* After the uid has changed, since that clears it; and if the keeper went before it was set, it is too late to ask. */
+static int child_tie(pid_t keeper)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1ul, 0ul, 0ul, 0ul) != 0 ||
+        prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0ul, 0ul, 0ul) != 0)
+        return errno;
+    return syscall(SYS_getppid) == keeper ? 0 : ESRCH;
+}
+
+static int child_exec(const struct jail_spec *spec)
+{
+    char *const nothing[] = {NULL};
+    sigset_t none;
+    (void)sigemptyset(&none);
+    if (sigprocmask(SIG_SETMASK, &none, NULL) != 0)
+        return errno;
+    (void)syscall(SYS_execveat, JAIL_PROGRAM, "", spec->argv, nothing, AT_EMPTY_PATH);
+    return errno;
+}
+
+static int child_steps(struct attempt *attempt)
+{
+    int error = 0;
+    attempt->step = "resetting signals";
+    if ((error = child_signals()) != 0)
+        return error;
+    attempt->step = "arranging descriptors";
+    if ((error = child_descriptors(attempt->spec)) != 0)
+        return error;
+    attempt->step = "leaving the session";
+    if ((error = child_surroundings()) != 0)
+        return error;
+    attempt->step = "giving up privileges";
+    if ((error = child_privileges()) != 0)
+        return error;
+    attempt->step = "setting resource limits";
+    if ((error = child_limits(&attempt->spec->budget)) != 0)
+        return error;
+    attempt->step = "tying it to its parent";
+    if ((error = child_tie(attempt->keeper)) != 0)
+        return error;
+    attempt->step = "starting the program";
+    return child_exec(attempt->spec);
+}
+
+static int child_main(void *context)
+{
+    struct attempt *attempt = (struct attempt *)context;
+    attempt->error = child_steps(attempt);
+    (void)syscall(SYS_exit_group, 127);
+    return 127;
+}
+
+/* The child's change of uid makes the shared memory undumpable, the caller's with it: put back what was. */
+static pid_t clone_child(struct attempt *attempt, int *pidfd)
+{
+    _Alignas(16) unsigned char stack[CHILD_STACK];
+    int dumpable = prctl(PR_GET_DUMPABLE, 0ul, 0ul, 0ul, 0ul);
+    pid_t pid =
+        clone(child_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, attempt, pidfd);
+    int error = errno;
+    if (dumpable == 1)
+        (void)prctl(PR_SET_DUMPABLE, 1ul, 0ul, 0ul, 0ul);
+    errno = error;
+    return pid;
+}
+
+int jail_start(const struct jail_spec *spec, struct jail_process *process, const char **failed_at)
+{
+    struct attempt attempt = {spec, getpid(), 0, "creating a process"};
+    sigset_t all, before;
+    *process = (struct jail_process){-1, -1, spec->budget.cpu_seconds};
+    (void)sigfillset(&all);
+    /* No handler of the caller's may run in the child, on the caller's memory. */
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int pidfd = -1;
+    pid_t pid = clone_child(&attempt, &pidfd);
+    int error = pid < 0 ? errno : attempt.error;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    *failed_at = attempt.step;
+    if (pid < 0)
+        return error;
+    process->pid = pid;
+    process->pidfd = pidfd;
+    if (error != 0) {
+        struct jail_result ended;
+        jail_wait(process, JAIL_NOT_KILLED, &ended);
+        return error;
+    }
+    *failed_at = "";
+    return 0;
+}

@@ -1,0 +1,13 @@
+/* What the child of jail_start does between clone and exec, in steps. Private to the keeper. */
+#ifndef SANDBOX_START_H
+#define SANDBOX_START_H
+
+#include "jail.h"
+
+/* Each returns 0 or an errno; async-signal-safe, raw system calls only where libc would do more (a setuid of glibc
+ * tells all threads, and the child shares the caller's memory). */
+int child_descriptors(const struct jail_spec *spec); /* descriptors.c */
+int child_privileges(void);                          /* privileges.c */
+int child_limits(const struct jail_budget *budget);  /* limits.c */
+
+#endif
