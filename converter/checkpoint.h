@@ -19,21 +19,21 @@
 
 /* A storage: a flat buffer that tensors are views of. */
 struct storage {
-    tv_span key;       /* its key in the checkpoint, for messages */
-    uint64_t at;       /* offset of its bytes in the source (stored, not compressed) */
-    uint64_t size;     /* bytes */
-    uint32_t crc;      /* CRC-32 of its bytes */
-    bool has_crc;      /* false where the writer skipped it */
+    tv_span key;            /* its key in the checkpoint, for messages */
+    uint64_t at;            /* offset of its bytes in the source (stored, not compressed) */
+    uint64_t size;          /* bytes */
+    uint32_t crc;           /* CRC-32 of its bytes */
+    bool has_crc;           /* false where the writer skipped it */
     bool is_legacy_untyped; /* its elements are bytes (UntypedStorage) */
-    uint8_t elem_size; /* bytes of an element of its storage class; 1 for untyped */
+    uint8_t elem_size;      /* bytes of an element of its storage class; 1 for untyped */
 };
 
 /* A tensor of the table, a strided view of one storage. shape and stride have rank elements, in elements. */
 struct ck_tensor {
-    tv_span name;      /* UTF-8, flattened with '.' */
+    tv_span name; /* UTF-8, flattened with '.' */
     tv_dtype dtype;
     const char *source_dtype; /* as the source calls it ("float32"), static */
-    uint32_t storage;  /* index into checkpoint.storages */
+    uint32_t storage;         /* index into checkpoint.storages */
     uint16_t rank;
     const uint64_t *shape, *stride;
     uint64_t offset;   /* of the first element, in elements */
@@ -44,31 +44,31 @@ struct ck_tensor {
 /* A global that the pickle names. */
 struct ck_global {
     tv_span module, name;
-    tv_class class_;   /* KNOWN is TV_CLASS_DATA_ONLY */
+    tv_class class_; /* KNOWN is TV_CLASS_DATA_ONLY */
     bool called;
-    uint64_t offset;   /* in the source, of its first mention */
+    uint64_t offset; /* in the source, of its first mention */
 };
 
 /* A leaf that is no tensor, and is dropped. */
 struct ck_dropped {
     tv_span path;
-    const char *type;  /* "int", "str", "object of argparse.Namespace" …: static or in the pool */
+    const char *type; /* "int", "str", "object of argparse.Namespace" …: static or in the pool */
 };
 
 struct checkpoint {
     tv_kind kind;
     struct budget budget;
-    struct pool pool;            /* owns every span below */
-    struct vector storages;      /* struct storage */
-    struct vector tensors;       /* struct ck_tensor, in the order of the source, names unique */
-    struct vector globals;       /* struct ck_global, in order of first mention */
-    struct vector dropped;       /* struct ck_dropped */
-    tv_span chosen;              /* the path that was converted: "state_dict", or empty for the root */
+    struct pool pool;       /* owns every span below */
+    struct vector storages; /* struct storage */
+    struct vector tensors;  /* struct ck_tensor, in the order of the source, names unique */
+    struct vector globals;  /* struct ck_global, in order of first mention */
+    struct vector dropped;  /* struct ck_dropped */
+    tv_span chosen;         /* the path that was converted: "state_dict", or empty for the root */
 };
 
 struct ck_options {
     const tv_limits *limits;
-    const char *key;  /* --key or NULL */
+    const char *key;   /* --key or NULL */
     bool want_tensors; /* false: only judge the pickle (check), true: build the tensor table */
     bool whole;        /* with want_tensors: the whole root, nothing chosen (inspect, check) */
 };

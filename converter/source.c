@@ -4,9 +4,13 @@
 #include "source.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include <libdeflate.h>
+
 #define READ_MAX (1u << 30) /* Linux reads at most 2 GiB a call */
+#define PIECE    (1u << 18) /* fits the second-level cache */
 
 struct source source_of_memory(tv_span bytes)
 {
@@ -37,4 +41,22 @@ tv_status source_read(const struct source *source, uint64_t at, void *out, uint6
         size -= (uint64_t)got;
     }
     return TV_OK;
+}
+
+tv_status source_crc(const struct source *source, uint64_t at, uint64_t size, uint32_t *crc)
+{
+    tv_status status = TV_OK;
+    uint8_t *piece = malloc(PIECE);
+    if (piece == NULL)
+        return TV_NO_MEMORY;
+    while (size > 0 && status == TV_OK) {
+        uint64_t part = size < PIECE ? size : PIECE;
+        status = source_read(source, at, piece, part);
+        if (status == TV_OK)
+            *crc = libdeflate_crc32(*crc, piece, (size_t)part);
+        at += part;
+        size -= part;
+    }
+    free(piece);
+    return status;
 }

@@ -8,9 +8,9 @@
 #include <tensorvet/span.h>
 
 struct source {
-    int fd;         /* -1: the bytes are in memory (tests, fuzzing, nested streams) */
+    int fd; /* -1: the bytes are in memory (tests, fuzzing, nested streams) */
     tv_span memory;
-    uint64_t size;  /* bytes, as fstat said when it was opened */
+    uint64_t size; /* bytes, as fstat said when it was opened */
 };
 
 /* A source over bytes in memory. */
@@ -18,5 +18,8 @@ struct source source_of_memory(tv_span bytes);
 /* Reads exactly [at, at + size) into out. TV_OK; TV_IO where the system fails or the file ends early (it shrank: the
  * range is inside `size`); TV_MISUSE where the range is not. Retries EINTR and short reads. */
 TV_MUST_CHECK tv_status source_read(const struct source *source, uint64_t at, void *out, uint64_t size);
+/* The CRC-32 (as in zip) of [at, at + size), read through once in pieces; *crc starts at 0, or at that of what came
+ * before. Errors as source_read, and TV_NO_MEMORY. */
+TV_MUST_CHECK tv_status source_crc(const struct source *source, uint64_t at, uint64_t size, uint32_t *crc);
 
 #endif

@@ -40,7 +40,11 @@ static inline bool tv_span_sub(tv_span s, uint64_t at, uint64_t size, tv_span *o
         *out = tv_span_of(NULL, 0);
         return false;
     }
-    *out = tv_span_of(s.data == NULL ? NULL : s.data + at, (size_t)size);
+    if (s.data == NULL) { /* then s.size is 0; said so that compilers see it */
+        *out = s;
+        return size == 0;
+    }
+    *out = tv_span_of(s.data + at, (size_t)size);
     return true;
 }
 
