@@ -10,12 +10,13 @@
 #include <tensorvet/finding.h>
 #include <tensorvet/kind.h>
 
-#include "../worker/job.h"
+#include "frame.h"
+#include "job.h"
 
 /* Rows, decoded. Every text is untrusted and valid only during the call. */
 struct row_tensor {
     tv_span name;
-    tv_dtype dtype;       /* TV_DTYPE_COUNT: none in safetensors */
+    tv_dtype dtype; /* TV_DTYPE_COUNT: none in safetensors */
     tv_span source_dtype;
     uint64_t offset, bytes;
     uint32_t rank;
@@ -45,32 +46,40 @@ struct listener {
 struct outcome {
     tv_kind kind;
     tv_findings findings;
-    bool complete;          /* a RESULT frame came, and the worker ended clean after it */
-    bool interrupted;       /* SIGINT or SIGTERM asked us to stop */
+    bool complete;           /* a RESULT frame came, and the worker ended clean after it; convert: all three did */
+    enum frame_outcome said; /* the worker's word, if complete: DONE, or it stopped at a finding */
+    bool interrupted;        /* SIGINT or SIGTERM asked us to stop */
+    bool verified;           /* convert: the comparer and the judge found nothing wrong with what was written */
     uint64_t tensors, data_bytes;
     bool has_digest;
-    uint8_t digest[32];     /* SHA-256 of the header */
-    uint64_t output_size;   /* from the OUTPUT frame */
+    uint8_t digest[32];   /* SHA-256 of the header; convert: of the output's */
+    uint64_t output_size; /* from the OUTPUT frame */
     uint32_t layers, landlock_abi;
-    double seconds;
+    double seconds, cpu_seconds;
 };
 
 struct broker {
-    int program;            /* descriptor of the worker's executable */
-    int null;               /* /dev/null */
+    int program;              /* descriptor of the worker's executable */
+    int null;                 /* /dev/null */
     const volatile int *stop; /* non-zero once a signal asked us to stop; NULL: never */
 };
 
-/* Opens the worker: ../libexec/tensorvet/tensorvet-worker beside the running command. 0, or an errno. */
+/* Opens the worker: ../libexec/tensorvet/tensorvet-worker beside the running command. 0, or an errno. Later frames,
+ * jobs and findings need no other file, so that the caller may confine itself. */
 int broker_open(struct broker *broker, const volatile int *stop);
 void broker_close(struct broker *broker);
 
-/* Runs the job on those descriptors (-1: none). Always fills *outcome. */
+/* Does a fresh worker lock itself down and judge the built-in file rightly? *outcome says what is in force. */
+bool broker_selftest(const struct broker *broker, struct outcome *outcome);
+
+/* Runs the job on those descriptors (-1: none). Always fills *outcome; nothing is left running when it returns.
+ * May be called from several threads at once, each of which must outlive its call. */
 void broker_run(const struct broker *broker, const struct job *job, int source, int output,
                 const struct listener *listener, struct outcome *outcome);
 
 /* Writer, comparer, judge, each a fresh worker, each after the last was reaped. `output` is opened for reading and
- * writing; the comparer and judge get a fresh read-only reopening of it. source_outcome is what `check` would say. */
+ * writing, and empty; the comparer and judge get a fresh read-only reopening of it. *outcome is the writer's, and where
+ * one of the others found something, its findings are added. Publish only what is `verified`. */
 void broker_convert(const struct broker *broker, const struct job *job, int source, int output,
                     const struct listener *listener, struct outcome *outcome);
 

@@ -1,0 +1,218 @@
+/* One worker from start to reaping. Trusts: the job it is given and the kernel; nothing that the worker sends.
+ * Promises: see attend.h. */
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <build_id.h>
+#include <tensorvet/checked.h>
+
+#include "attend.h"
+
+/* A worker's address space: its limit, and what any worker needs: program, stack, frame, libc's slack. */
+#define WORKER_FIXED_BYTES (UINT64_C(64) << 20)
+/* How long a poll may sleep before the stop flag is looked at again: a signal may have come just before it. */
+#define STOP_LOOK_MS 100
+#define PIPE_BYTES   (1 << 20)
+#define READ_BYTES   32768
+
+struct run {
+    const struct broker *broker;
+    const struct job *job;
+    int source, output;
+    int report; /* our end of the pipe */
+    struct jail_process process;
+    struct decoder decoder;
+    struct outcome *outcome;
+    struct attended *attended;
+    uint64_t deadline; /* ms of the monotonic clock */
+    bool room_checked;
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec now = {0, 0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint64_t deadline_after(uint64_t seconds)
+{
+    uint64_t ms = 0, deadline = 0;
+    return tv_mul(seconds, 1000, &ms) && tv_add(now_ms(), ms, &deadline) ? deadline : UINT64_MAX;
+}
+
+static struct jail_budget budget_of(const struct job *job)
+{
+    struct jail_budget budget = {.cpu_seconds = job->limits.cpu_seconds};
+    const uint64_t most = UINT64_MAX - 2; /* as good as none, and still a limit: the largest means none to the kernel */
+    if (!tv_add(job->limits.memory_bytes, WORKER_FIXED_BYTES, &budget.address_space) || budget.address_space > most)
+        budget.address_space = most;
+    if (budget.cpu_seconds > most)
+        budget.cpu_seconds = most;
+    if (job->kind == JOB_WRITE)
+        budget.file_size = job->limits.output_bytes > most ? most : job->limits.output_bytes;
+    return budget;
+}
+
+static int start_with(struct run *run, int report)
+{
+    char **argv = job_to_argv(run->job);
+    if (argv == NULL)
+        return ENOMEM;
+    const struct jail_spec spec = {.program = run->broker->program,
+                                   .null = run->broker->null,
+                                   .argv = argv,
+                                   .source = run->source,
+                                   .output = run->output,
+                                   .report = report,
+                                   .scratch = -1,
+                                   .budget = budget_of(run->job)};
+    int error = jail_start(&spec, &run->process, &run->attended->failed_at);
+    free(argv);
+    return error;
+}
+
+/* Starts the worker with a pipe to us. 0 or an errno. */
+static int start(struct run *run)
+{
+    int ends[2];
+    run->attended->failed_at = "making a pipe";
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return errno;
+    run->report = ends[0];
+    (void)fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES); /* fewer wake-ups, where the user may */
+    int error = fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 ? start_with(run, ends[1]) : errno;
+    (void)close(ends[1]);
+    return error;
+}
+
+/* When the writer has said how large the output will be: is there room for it? */
+static bool room_enough(struct run *run)
+{
+    struct statvfs fs;
+    if (!run->decoder.output || run->room_checked)
+        return true;
+    run->room_checked = true;
+    if (fstatvfs(run->output, &fs) != 0)
+        return true; /* not every file system says; writing will tell */
+    uint64_t free_bytes = 0;
+    if (!tv_mul(fs.f_bavail, fs.f_frsize, &free_bytes) || run->outcome->output_size <= free_bytes)
+        return true;
+    run->attended->no_space = true;
+    run->attended->free_bytes = free_bytes;
+    return false;
+}
+
+enum heard {
+    HEARD_SOME,
+    HEARD_NOTHING, /* the pipe is empty, for now */
+    HEARD_ALL,     /* the pipe is at its end */
+    HEARD_ENOUGH   /* the worker must end */
+};
+
+static enum heard listen_once(struct run *run)
+{
+    uint8_t buffer[READ_BYTES];
+    ssize_t size = read(run->report, buffer, sizeof(buffer));
+    if (size < 0)
+        return errno == EAGAIN || errno == EINTR ? HEARD_NOTHING : HEARD_ALL;
+    if (size == 0)
+        return HEARD_ALL;
+    if (decoder_feed(&run->decoder, tv_span_of(buffer, (size_t)size)) != DECODE_FINE || !room_enough(run))
+        return HEARD_ENOUGH;
+    return HEARD_SOME;
+}
+
+/* The worker has ended: what it left in the pipe is still its report. Bounded, since nobody writes any more. */
+static void listen_to_the_end(struct run *run)
+{
+    while (listen_once(run) == HEARD_SOME)
+        continue;
+}
+
+static int poll_ms(uint64_t deadline, bool watch_stop)
+{
+    uint64_t now = now_ms();
+    uint64_t left = deadline > now ? deadline - now : 0;
+    if (watch_stop && left > STOP_LOOK_MS)
+        return STOP_LOOK_MS;
+    return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* Waits for the worker's end or its next words, but not beyond the deadline. False if even poll fails. */
+static bool wait_for(struct run *run, struct pollfd watched[2])
+{
+    watched[0].revents = 0;
+    watched[1].revents = 0;
+    return poll(watched, 2, poll_ms(run->deadline, run->broker->stop != NULL)) >= 0 || errno == EINTR;
+}
+
+/* Until the worker has ended by itself, or must be ended: returns why. */
+static enum jail_reason attend(struct run *run)
+{
+    const volatile int *stop = run->broker->stop;
+    struct pollfd watched[2] = {{.fd = run->process.pidfd, .events = POLLIN}, {.fd = run->report, .events = POLLIN}};
+    for (;;) {
+        if (stop != NULL && *stop != 0) {
+            run->outcome->interrupted = true;
+            return JAIL_KILLED_STOP;
+        }
+        if (now_ms() >= run->deadline)
+            return JAIL_KILLED_WALL;
+        if (!wait_for(run, watched))
+            return JAIL_KILLED_STOP;
+        if (watched[0].revents != 0) {
+            listen_to_the_end(run);
+            return JAIL_NOT_KILLED;
+        }
+        enum heard heard = watched[1].revents != 0 ? listen_once(run) : HEARD_NOTHING;
+        if (heard == HEARD_ENOUGH)
+            return JAIL_KILLED_STOP;
+        if (heard == HEARD_ALL)
+            watched[1].fd = -1;
+    }
+}
+
+/* Keeps what the decoder knows beyond its life. */
+static void note_report(struct run *run)
+{
+    struct attended *attended = run->attended;
+    attended->report = run->decoder.state;
+    attended->ready = run->decoder.ready;
+    attended->finished = decoder_finished(&run->decoder);
+    memcpy(attended->why, run->decoder.why, sizeof(attended->why));
+}
+
+void attend_worker(const struct broker *broker, const struct job *job, int source, int output,
+                   const struct listener *listener, struct outcome *outcome, struct attended *attended)
+{
+    struct run run = {.broker = broker,
+                      .job = job,
+                      .source = source,
+                      .output = output,
+                      .report = -1,
+                      .outcome = outcome,
+                      .attended = attended,
+                      .deadline = deadline_after(job->limits.wall_seconds)};
+    *attended = (struct attended){.error = ENOMEM, .failed_at = "taking memory"};
+    if (decoder_init(&run.decoder, job, TV_BUILD_ID, listener, outcome))
+        attended->error = start(&run);
+    if (attended->error == 0) {
+        attended->reason = attend(&run);
+        jail_wait(&run.process, attended->reason, &attended->result);
+        note_report(&run);
+    }
+    if (run.report >= 0)
+        (void)close(run.report);
+    decoder_free(&run.decoder);
+}

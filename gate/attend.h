@@ -1,0 +1,37 @@
+/* Attending to one worker: from its start until it is reaped. Private to the broker. */
+#ifndef GATE_ATTEND_H
+#define GATE_ATTEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jail.h>
+
+#include "broker.h"
+#include "decode.h"
+
+/* All that is known of a worker that is gone. */
+struct attended {
+    int error; /* it could not be started: an errno, and the step */
+    const char *failed_at;
+    enum jail_reason reason;
+    struct jail_result result;
+    enum decode_state report;
+    bool ready;          /* READY came: until then it had read nothing of its source */
+    bool finished;       /* the report is whole */
+    char why[128];       /* of the report's state, may hold untrusted bytes */
+    bool no_space;       /* the output does not fit */
+    uint64_t free_bytes; /* then: what is free */
+};
+
+/* Runs the job in a fresh worker. What it reports goes to listener and outcome, what became of it to *attended.
+ * Promises: one deadline, moved by nothing; the worker is reaped when this returns. */
+void attend_worker(const struct broker *broker, const struct job *job, int source, int output,
+                   const struct listener *listener, struct outcome *outcome, struct attended *attended);
+
+/* Ends of workers, as one table: adds the finding that this end deserves, if any. Returns whether the job is complete.
+ * jail_works says whether a fresh worker passes the self-test; it is asked only after a violation. */
+bool attended_finding(const struct attended *attended, const struct job *job, bool (*jail_works)(const struct broker *),
+                      const struct broker *broker, struct outcome *outcome);
+
+#endif

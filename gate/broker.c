@@ -1,0 +1,198 @@
+/* The broker: finds the worker, runs jobs in it one by one, and leads a conversion through its three workers.
+ * Trusts: its caller and the kernel. Promises: see broker.h; each worker is reaped before the next one starts. */
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attend.h"
+
+/* TV_WORKER_PATH, relative to the folder of the running command, is set by the build. */
+
+static int open_beside(const char *folder)
+{
+    char path[PATH_MAX + sizeof(TV_WORKER_PATH)];
+    struct stat status;
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, TV_WORKER_PATH);
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+        return fd;
+    (void)close(fd);
+    errno = ENOEXEC;
+    return -1;
+}
+
+int broker_open(struct broker *broker, const volatile int *stop)
+{
+    char folder[PATH_MAX];
+    *broker = (struct broker){.program = -1, .null = -1, .stop = stop};
+    ssize_t size = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
+    if (size < 0)
+        return errno;
+    folder[size] = '\0';
+    char *slash = strrchr(folder, '/');
+    if (slash == NULL)
+        return ENOENT;
+    *slash = '\0';
+    broker->program = open_beside(folder);
+    if (broker->program < 0)
+        return errno;
+    broker->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (broker->null < 0) {
+        int error = errno;
+        broker_close(broker);
+        return error;
+    }
+    return 0;
+}
+
+void broker_close(struct broker *broker)
+{
+    if (broker->program >= 0)
+        (void)close(broker->program);
+    if (broker->null >= 0)
+        (void)close(broker->null);
+    broker->program = -1;
+    broker->null = -1;
+}
+
+static double now_seconds(void)
+{
+    struct timespec now = {0, 0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Asked after a violation that happened inside a self-test: the answer is then known. */
+static bool jail_fails(const struct broker *broker)
+{
+    (void)broker;
+    return false;
+}
+
+static bool passed(const struct outcome *outcome)
+{
+    return outcome->complete && outcome->said == OUTCOME_DONE && tv_findings_first_error(&outcome->findings) == NULL;
+}
+
+bool broker_selftest(const struct broker *broker, struct outcome *outcome)
+{
+    const struct job job = {.kind = JOB_SELFTEST, .limits = tv_limits_default()};
+    broker_run(broker, &job, -1, -1, NULL, outcome);
+    return passed(outcome);
+}
+
+static bool jail_works(const struct broker *broker)
+{
+    struct outcome outcome;
+    return broker_selftest(broker, &outcome);
+}
+
+void broker_run(const struct broker *broker, const struct job *job, int source, int output,
+                const struct listener *listener, struct outcome *outcome)
+{
+    struct attended attended;
+    double start = now_seconds();
+    *outcome = (struct outcome){.kind = TV_KIND_UNKNOWN, .said = OUTCOME_FAILED};
+    attend_worker(broker, job, source, output, listener, outcome, &attended);
+    outcome->complete =
+        attended_finding(&attended, job, job->kind == JOB_SELFTEST ? jail_fails : jail_works, broker, outcome);
+    outcome->cpu_seconds = attended.result.cpu_seconds;
+    outcome->seconds = now_seconds() - start;
+}
+
+static void add(struct outcome *outcome, tv_finding_id id, const char *detail)
+{
+    (void)tv_findings_add(&outcome->findings, id, TV_NO_OFFSET, tv_span_of(NULL, 0), tv_span_str(detail));
+}
+
+/* Is the file that the writer left as long as it said? Its exit and its words are worth nothing. */
+static bool as_long_as_said(int output, struct outcome *outcome)
+{
+    struct stat status;
+    if (fstat(output, &status) == 0 && status.st_size >= 0 && (uint64_t)status.st_size == outcome->output_size)
+        return true;
+    add(outcome, TV_FIND_WORKER_LIED, "the output's size is not what was announced");
+    return false;
+}
+
+/* What comparer or judge found becomes the conversion's; one that says no without a reason is given one. */
+static void take_over(const struct outcome *of, const char *who, struct outcome *outcome)
+{
+    outcome->interrupted = outcome->interrupted || of->interrupted;
+    for (uint32_t i = 0; i < of->findings.count; i++) {
+        const tv_finding *found = &of->findings.items[i];
+        tv_finding *copy = tv_findings_add(&outcome->findings, found->id, found->offset, tv_finding_subject(found),
+                                           tv_finding_detail(found));
+        copy->a = found->a;
+        copy->b = found->b;
+        copy->subject_size = found->subject_size;
+        copy->detail_size = found->detail_size;
+    }
+    if (tv_findings_first_error(&of->findings) == NULL && !of->interrupted)
+        add(outcome, TV_FIND_VERIFY_FAILED, who);
+}
+
+/* One of the two workers that look at what was written. Only their progress is for the listener. */
+static bool second_look(const struct broker *broker, const struct job *writer, enum job_kind kind, int source,
+                        int output, const struct listener *listener, struct outcome *outcome)
+{
+    struct job job = *writer;
+    job.kind = kind;
+    job.want_rows = false;
+    const struct listener only_progress = {.context = listener == NULL ? NULL : listener->context,
+                                           .progress = listener == NULL ? NULL : listener->progress};
+    struct outcome look;
+    broker_run(broker, &job, source, output, &only_progress, &look);
+    outcome->seconds += look.seconds;
+    outcome->cpu_seconds += look.cpu_seconds;
+    if (!passed(&look)) {
+        take_over(&look, job_name(kind), outcome);
+        return false;
+    }
+    if (kind == JOB_JUDGE) {
+        outcome->has_digest = look.has_digest;
+        memcpy(outcome->digest, look.digest, sizeof(outcome->digest));
+    }
+    return true;
+}
+
+/* The same file through a new opening that cannot write: what a writer's descriptor could do ended with the writer. */
+static int reopen_for_reading(int output, struct outcome *outcome)
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", output);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        char detail[TV_SUBJECT_BYTES];
+        (void)snprintf(detail, sizeof(detail), "reopening the output: %s", strerror(errno));
+        add(outcome, TV_FIND_WORKER_FAILED, detail);
+    }
+    return fd;
+}
+
+void broker_convert(const struct broker *broker, const struct job *job, int source, int output,
+                    const struct listener *listener, struct outcome *outcome)
+{
+    broker_run(broker, job, source, output, listener, outcome);
+    if (!outcome->complete || outcome->said != OUTCOME_DONE)
+        return;
+    outcome->complete = false;
+    if (!as_long_as_said(output, outcome))
+        return;
+    int written = reopen_for_reading(output, outcome);
+    if (written < 0)
+        return;
+    outcome->verified = second_look(broker, job, JOB_COMPARE, source, written, listener, outcome) &&
+                        second_look(broker, job, JOB_JUDGE, written, -1, listener, outcome);
+    outcome->complete = outcome->verified;
+    (void)close(written);
+}

@@ -1,0 +1,92 @@
+/* What the end of a worker says of its file: one decision, in the order in which reasons outweigh each other.
+ * Trusts: what attend.h says was seen. Promises: nothing but a whole report and a clean exit is complete; before READY
+ * nothing of the file was read, so nothing that happened until then is the file's fault. */
+#include <stdio.h>
+#include <string.h>
+
+#include "attend.h"
+
+static tv_finding *add(struct outcome *outcome, tv_finding_id id, const char *detail)
+{
+    return tv_findings_add(&outcome->findings, id, TV_NO_OFFSET, tv_span_of(NULL, 0), tv_span_str(detail));
+}
+
+static void add_number(struct outcome *outcome, tv_finding_id id, uint64_t a, uint64_t b)
+{
+    tv_finding *finding = add(outcome, id, "");
+    finding->a = a;
+    finding->b = b;
+}
+
+/* It never came so far as to read. */
+static void find_failed(const struct attended *attended, struct outcome *outcome)
+{
+    char detail[TV_SUBJECT_BYTES];
+    if (attended->error != 0)
+        (void)snprintf(detail, sizeof(detail), "%s: %s", attended->failed_at, strerror(attended->error));
+    else if (attended->report != DECODE_FINE)
+        (void)snprintf(detail, sizeof(detail), "%s", attended->why);
+    else
+        (void)snprintf(detail, sizeof(detail), "it ended before it was ready (%s, %d)",
+                       jail_ending_name(attended->result.ending), attended->result.code);
+    (void)add(outcome, TV_FIND_WORKER_FAILED, detail);
+}
+
+/* What the keeper stopped it for, or the report's own fault. True if that settles it. */
+static bool find_stopped(const struct attended *attended, const struct job *job, struct outcome *outcome)
+{
+    if (outcome->interrupted)
+        return true;
+    if (attended->reason == JAIL_KILLED_WALL) {
+        add_number(outcome, TV_FIND_LIMIT_TIME, job->limits.wall_seconds, 0);
+    } else if (attended->error != 0 || !attended->ready || attended->report == DECODE_MISFIT) {
+        find_failed(attended, outcome);
+    } else if (attended->no_space) {
+        add_number(outcome, TV_FIND_NO_SPACE, outcome->output_size, attended->free_bytes);
+    } else if (attended->report == DECODE_FLOOD) {
+        add_number(outcome, TV_FIND_LIMIT_REPORT, job->limits.report_bytes, 0);
+    } else if (attended->report == DECODE_LIE) {
+        (void)add(outcome, TV_FIND_WORKER_LIED, attended->why);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* A violation rejects only where the jail works: else it may be this kernel or libc that calls what nobody allowed. */
+static void find_violation(bool works, struct outcome *outcome)
+{
+    if (works)
+        (void)add(outcome, TV_FIND_SANDBOX_VIOLATION, "SIGSYS");
+    else
+        (void)add(outcome, TV_FIND_WORKER_FAILED, "the jail does not work here: the self-test fails in it");
+}
+
+static void find_exit(int status, struct outcome *outcome)
+{
+    char detail[64];
+    (void)snprintf(detail, sizeof(detail), "exit status %d", status);
+    (void)add(outcome, TV_FIND_WORKER_LIED, detail);
+}
+
+bool attended_finding(const struct attended *attended, const struct job *job, bool (*jail_works)(const struct broker *),
+                      const struct broker *broker, struct outcome *outcome)
+{
+    if (find_stopped(attended, job, outcome))
+        return false;
+    const struct jail_result *result = &attended->result;
+    switch (result->ending) {
+    case JAIL_ENDED_CLEAN:
+        if (!attended->finished)
+            (void)add(outcome, TV_FIND_WORKER_LIED, "the report ends early");
+        return attended->finished;
+    case JAIL_ENDED_EXIT: find_exit(result->code, outcome); break;
+    case JAIL_ENDED_VIOLATION: find_violation(jail_works(broker), outcome); break;
+    case JAIL_ENDED_CRASH: (void)add(outcome, TV_FIND_WORKER_CRASHED, jail_signal_name(result->code)); break;
+    case JAIL_ENDED_CPU: add_number(outcome, TV_FIND_LIMIT_CPU, job->limits.cpu_seconds, 0); break;
+    case JAIL_ENDED_WALL:
+    case JAIL_ENDED_STOPPED:
+    case JAIL_ENDED_KILLED: (void)add(outcome, TV_FIND_WORKER_KILLED, ""); break;
+    }
+    return false;
+}
