@@ -14,9 +14,13 @@ static const struct field {
     enum field_type type;
     size_t offset;
 } fields[] = {
-    {"key", FIELD_TEXT, offsetof(struct job, key)},       {"ties", FIELD_TIES, offsetof(struct job, ties)},
-    {"disarm", FIELD_BOOL, offsetof(struct job, disarm)}, {"want-rows", FIELD_BOOL, offsetof(struct job, want_rows)},
-    {"seed", FIELD_U64, offsetof(struct job, seed)},      {"discard", FIELD_LIST, offsetof(struct job, discard)},
+    {"key", FIELD_TEXT, offsetof(struct job, key)},
+    {"ties", FIELD_TIES, offsetof(struct job, ties)},
+    {"disarm", FIELD_BOOL, offsetof(struct job, disarm)},
+    {"want-rows", FIELD_BOOL, offsetof(struct job, want_rows)},
+    {"plan-only", FIELD_BOOL, offsetof(struct job, plan_only)},
+    {"seed", FIELD_U64, offsetof(struct job, seed)},
+    {"discard", FIELD_LIST, offsetof(struct job, discard)},
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 

@@ -36,6 +36,7 @@ struct job {
     const char *key; /* --key, or NULL: choose */
     enum job_ties ties;
     bool disarm;                       /* convert a source that names dangerous globals */
+    bool plan_only;                    /* WRITE: send OUTPUT and RESULT, write nothing; there is no output (-n) */
     bool want_rows;                    /* send TENSOR, METADATA and GLOBAL rows (inspect; -v) */
     uint64_t seed;                     /* for the name tables: the broker draws it */
     const char *discard[JOB_LIST_MAX]; /* --discard */
