@@ -10,6 +10,9 @@ struct compare_options {
     bool copy_ties;
     const tv_limits *limits;
     uint64_t seed;
+    const tv_pair *metadata; /* of a safetensors source: what the output's must be; NULL: {"format":"pt"} and aliases */
+    uint64_t pairs;
+    bool no_metadata; /* of a safetensors source that has none */
 };
 
 /* TV_OK where the output is well formed, each of its tensors is one of the source's with the same name, dtype, shape

@@ -12,12 +12,15 @@ struct plan_options {
     const char *const *discard; /* --discard: names that are not kept if another of their group is there */
     uint32_t discards;
     const tv_limits *limits;
+    const tv_pair *metadata; /* of a safetensors source, kept as it is; NULL: {"format":"pt"} and the aliases */
+    uint64_t pairs;
+    bool no_metadata; /* of a safetensors source that has none */
 };
 
 struct plan_item {
-    uint32_t tensor;      /* index into checkpoint.tensors */
-    bool contiguous;      /* its elements lie in the storage as they will in the output */
-    uint64_t begin, end;  /* bytes in the output's data section */
+    uint32_t tensor;     /* index into checkpoint.tensors */
+    bool contiguous;     /* its elements lie in the storage as they will in the output */
+    uint64_t begin, end; /* bytes in the output's data section */
 };
 
 struct plan_tie {
@@ -25,9 +28,9 @@ struct plan_tie {
 };
 
 struct plan {
-    struct vector items;  /* struct plan_item, in output order */
-    struct vector ties;   /* struct plan_tie, by dropped name */
-    uint8_t *header;      /* the output up to its data section */
+    struct vector items; /* struct plan_item, in output order */
+    struct vector ties;  /* struct plan_tie, by dropped name */
+    uint8_t *header;     /* the output up to its data section */
     uint64_t header_size, data_size;
 };
 

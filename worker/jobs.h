@@ -1,0 +1,15 @@
+/* The jobs of a worker: what it does with its source once it is locked down.
+ * Trusts: the job and the descriptors the broker gave. Promises: READY's follow-up is KIND first, then rows, RESULT
+ * last and once; no system call beyond the jail's; every failure is a finding. */
+#ifndef WORKER_JOBS_H
+#define WORKER_JOBS_H
+
+#include "job.h"
+
+/* Before the lock: makes every library used later do now what it would ask the kernel for once. */
+void worker_prime(void);
+
+/* Runs the job, reports to WORKER_REPORT, and returns the exit status: 0 once RESULT is sent. */
+int worker_run(const struct job *job);
+
+#endif
