@@ -326,7 +326,7 @@ def protocol_4():
 
 
 @case("no-crc", "a writer that skips checksums is believed, with a warning", since=2, save={"no_crc": True},
-      findings=["zip-crc-absent"])
+      findings=["zip-crc-missing"])
 def no_crc():
     return plain_dict()
 

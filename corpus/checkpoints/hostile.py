@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""Writes the hostile checkpoints of hostile_cases.py, and their entries of the manifest. Any Python 3.9 will do.
+
+    python3 hostile.py [ROOT]
+
+ROOT is this folder by default; the files go to ROOT/hostile/. The same bytes every time.
+"""
+import os
+import sys
+
+import manifest
+from hostile_cases import CASES
+
+FOLDER = "hostile"
+
+
+def entry(file, case):
+    """What the manifest says of one file. `findings` are ids that must be among those reported; null: any error."""
+    expect = dict(case.expect)
+    findings = case.findings
+    check = {"verdict": expect.pop("check", "reject"), "findings": findings}
+    worst = expect.pop("worst", "malformed" if check["verdict"] == "reject" else "data-only")
+    if worst is not None:
+        check["class"] = worst
+    convert = {"verdict": expect.pop("convert", "reject"), "findings": expect.pop("convert_findings", findings)}
+    if convert["verdict"] == "accept":
+        convert["tensors"] = {name: {"dtype": dtype, "shape": shape, "sha256": manifest.sha256(data)}
+                              for name, (dtype, shape, data) in expect.pop("tensors").items()}
+        convert["aliases"] = {}
+    kind = expect.pop("kind", "torch-zip")
+    if expect:
+        raise ValueError(f"{file}: unknown expectations {sorted(expect)}")
+    return {"path": f"{FOLDER}/{file}", "about": case.about, "writer": "hostile.py", "kind": kind, "check": check,
+            "convert": convert}
+
+
+def main():
+    root = sys.argv[1] if len(sys.argv) > 1 else manifest.HERE
+    folder = manifest.fresh_folder(root, FOLDER)
+    for file, case in CASES.items():
+        with open(os.path.join(folder, file), "wb") as out:
+            out.write(case.data)
+    manifest.replace_folder(root, FOLDER, [entry(file, case) for file, case in CASES.items()])
+    print(f"{len(CASES)} files in {FOLDER}")
+
+
+if __name__ == "__main__":
+    main()
