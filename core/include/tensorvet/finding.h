@@ -67,9 +67,9 @@ typedef struct tv_finding_info {
 
 typedef struct tv_finding {
     tv_finding_id id;
-    uint64_t offset; /* bytes from the start of the file, or TV_NO_OFFSET */
-    uint64_t a, b;   /* numbers for the message */
-    uint32_t subject_size;      /* full length; only the first TV_SUBJECT_BYTES bytes are kept */
+    uint64_t offset;       /* bytes from the start of the file, or TV_NO_OFFSET */
+    uint64_t a, b;         /* numbers for the message */
+    uint32_t subject_size; /* full length; only the first TV_SUBJECT_BYTES bytes are kept */
     uint32_t detail_size;
     char subject[TV_SUBJECT_BYTES]; /* untrusted bytes, not terminated: a tensor name, an entry name, … */
     char detail[TV_SUBJECT_BYTES];  /* untrusted bytes, not terminated: what was met instead, … */
@@ -80,6 +80,7 @@ typedef struct tv_findings {
     uint32_t count;
     uint32_t omitted; /* found beyond TV_FINDINGS_MAX, and not kept (errors always find a place) */
     tv_finding items[TV_FINDINGS_MAX];
+    tv_finding spare; /* what does not fit is written here, and forgotten */
 } tv_findings;
 
 /* The row of that id; the row of TV_FIND_NONE is all empty. Never NULL. */
@@ -92,7 +93,8 @@ TV_API const char *tv_remedy_name(tv_remedy remedy);
 
 /* Appends a finding and returns it, so that the caller may fill a, b; never NULL. An error that finds the list full
  * replaces the last item that is not an error. */
-TV_API tv_finding *tv_findings_add(tv_findings *list, tv_finding_id id, uint64_t offset, tv_span subject, tv_span detail);
+TV_API tv_finding *tv_findings_add(tv_findings *list, tv_finding_id id, uint64_t offset, tv_span subject,
+                                   tv_span detail);
 /* The first finding whose severity in the table is error, or NULL. */
 TV_API const tv_finding *tv_findings_first_error(const tv_findings *list);
 
@@ -100,8 +102,10 @@ TV_API const tv_finding *tv_findings_first_error(const tv_findings *list);
 TV_API tv_span tv_finding_subject(const tv_finding *finding);
 TV_API tv_span tv_finding_detail(const tv_finding *finding);
 
-/* Composes the message into text (always terminated when capacity > 0). Subject and detail go in as they are:
- * the bytes are untrusted, so the caller sanitizes the whole. Returns the length without the NUL, cut to capacity - 1. */
+/* Composes the message into text (always terminated when capacity > 0). Subject and detail stand between double quotes,
+ * with a backslash before quotes and backslashes of their own, so that they cannot end early; their bytes are otherwise
+ * as they are, and untrusted, so the caller sanitizes the whole. Returns the length without the NUL, cut to capacity
+ * - 1. */
 TV_API size_t tv_finding_message(const tv_finding *finding, char *text, size_t capacity);
 
 #ifdef __cplusplus

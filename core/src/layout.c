@@ -1,0 +1,97 @@
+/* Stage layout: the tensors in offset order must tile the data section, without gap, overlap or rest.
+ * Trusts: that begin <= end < 2^63 for each tensor. Pure; memory from the arena. */
+#include "layout.h"
+
+#include "arena.h"
+
+static bool in_order(const tv_tensor *a, const tv_tensor *b)
+{
+    return a->begin < b->begin || (a->begin == b->begin && a->end <= b->end);
+}
+
+/* Merges from[low, middle) and from[middle, high), each sorted, into `into`; equal ones keep their order. */
+static void merge(const tv_tensor *from, tv_tensor *into, uint64_t low, uint64_t middle, uint64_t high)
+{
+    uint64_t i = low, j = middle;
+    for (uint64_t k = low; k < high; k++) {
+        bool left = i < middle && (j == high || in_order(&from[i], &from[j]));
+        into[k] = left ? from[i++] : from[j++];
+    }
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool is_sorted(const tv_tensor *tensors, uint64_t count)
+{
+    for (uint64_t i = 1; i < count; i++)
+        if (!in_order(&tensors[i - 1], &tensors[i]))
+            return false;
+    return true;
+}
+
+tv_status layout_sort(tv_tensor *tensors, uint64_t count, tv_arena *arena)
+{
+    if (is_sorted(tensors, count))
+        return TV_OK;
+    tv_tensor *from = tensors, *into = arena_take_unset(arena, count, sizeof into[0]);
+    const tv_tensor *copy = into;
+    if (into == NULL)
+        return TV_NO_MEMORY;
+    for (uint64_t width = 1; width < count; width *= 2) {
+        for (uint64_t low = 0; low < count; low += 2 * width)
+            merge(from, into, low, least(low + width, count), least(low + 2 * width, count));
+        tv_tensor *swap = from;
+        from = into;
+        into = swap;
+    }
+    if (from != tensors)
+        memcpy(tensors, from, (size_t)count * sizeof from[0]);
+    arena_shrink(arena, copy, 0, 0);
+    return TV_OK;
+}
+
+layout_problem layout_check(const tv_tensor *tensors, uint64_t count, uint64_t data_size)
+{
+    layout_problem found = {TV_FIND_NONE, NULL, NULL, 0, 0};
+    uint64_t end = 0;
+    for (uint64_t i = 0; i < count; end = tensors[i].end, i++) {
+        const tv_tensor *t = &tensors[i];
+        if (t->begin == end && t->end <= data_size)
+            continue;
+        found.tensor = t;
+        found.before = i > 0 ? &tensors[i - 1] : NULL;
+        found.a = t->begin;
+        found.b = end;
+        found.id = t->begin < end ? TV_FIND_OFFSETS_OVERLAP : TV_FIND_OFFSETS_GAP;
+        if (t->end > data_size) {
+            found.id = TV_FIND_OFFSETS_OUT_OF_RANGE;
+            found.a = t->end;
+            found.b = data_size;
+        }
+        return found;
+    }
+    if (end < data_size) {
+        found.id = TV_FIND_TRAILING_DATA;
+        found.a = data_size - end;
+        found.b = end;
+    }
+    return found;
+}
+
+uint64_t layout_misaligned(const tv_tensor *tensors, uint64_t count, uint64_t data_start, const tv_tensor **first)
+{
+    uint64_t found = 0;
+    *first = NULL;
+    for (uint64_t i = 0; i < count; i++) {
+        uint32_t bits = tv_dtype_bits((tv_dtype)tensors[i].dtype);
+        uint64_t mask = bits < 16 ? 0 : bits / 8 - 1;
+        if (((data_start + tensors[i].begin) & mask) == 0 || tensors[i].begin == tensors[i].end)
+            continue;
+        if (found++ == 0)
+            *first = &tensors[i];
+    }
+    return found;
+}
