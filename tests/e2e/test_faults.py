@@ -1,0 +1,192 @@
+"""What goes wrong while a checkpoint is converted: the disk fills up, someone presses Ctrl-C, the worker is killed, the
+command itself is killed. Nothing partial appears, no process stays, and the exit status says what happened.
+
+Each test waits for the command's own progress lines, never for a time to pass.
+"""
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import struct
+import subprocess
+
+from support import COMMAND, Case, corpus_file, ids, main, manifest, one_report, report
+
+from containers import archive, torch_entries
+from pickles import mapping, program, tensor
+
+STORAGE = 1 << 30
+SMALL = corpus_file(manifest("real/torch-2.13/alignment-4096")[0])
+
+
+def large_checkpoint(path):
+    """A checkpoint of one storage of a GiB of zeros, sparse on disk, without checksums as torch can write it."""
+    count = STORAGE // 4
+    pickle = program(mapping([("w", tensor(size=(count,), count=count))]))
+    marker = b"<the storage>" + bytes(64 - 13)
+    whole = archive(torch_entries(pickle, {"0": marker}, lies={"data.pkl": {"crc": 0}, "version": {"crc": 0},
+                                                              "data/0": {"crc": 0, "size": STORAGE, "packed": STORAGE}}))
+    head, tail = whole.split(marker)
+    grown = STORAGE - len(marker)
+    tail = grow(tail, len(head) + len(marker), grown)
+    with open(path, "wb") as file:
+        file.write(head)
+        file.seek(STORAGE, os.SEEK_CUR)
+        file.write(tail)
+
+
+def grow(tail, start, grown):
+    """The bytes after the storage, with every offset of something behind it moved by what the storage has grown."""
+    tail = bytearray(tail)
+    directory = tail.index(b"PK\1\2")
+    at = directory
+    while tail[at:at + 4] == b"PK\1\2":
+        offset = struct.unpack_from("<I", tail, at + 42)[0]
+        if offset > start:
+            struct.pack_into("<I", tail, at + 42, offset + grown)
+        at += 46 + struct.unpack_from("<H", tail, at + 28)[0]
+    struct.pack_into("<Q", tail, at + 48, start + directory + grown)
+    struct.pack_into("<Q", tail, at + 56 + 8, start + at + grown)
+    struct.pack_into("<I", tail, at + 56 + 20 + 16, start + directory + grown)
+    return bytes(tail)
+
+
+def session_members(session):
+    """The processes of that session: pid -> name of the program."""
+    found = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
+                name, rest = file.read().rsplit(")", 1)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        fields = rest.split()
+        if int(fields[3]) == session and fields[0] != "Z":
+            found[int(entry)] = name.split("(", 1)[1]
+    return found
+
+
+class Interrupted(Case):
+    def setUp(self):
+        super().setUp()
+        large_checkpoint(self.path("large.pt"))
+
+    def converting(self):
+        """The command in a session of its own, caught while it writes: the process and its workers' pids."""
+        command = subprocess.Popen([COMMAND, "convert", "large.pt", "-o", "out.safetensors", "--progress", "json",
+                                    "--format", "json"], cwd=self.folder, start_new_session=True,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(command.stderr.close)
+        self.addCleanup(command.stdout.close)
+        for line in command.stderr:
+            progress = json.loads(line)
+            if 0 < progress["done"] < progress["total"]:
+                break
+        workers = [pid for pid, name in session_members(command.pid).items() if pid != command.pid]
+        self.assertTrue(workers, "no worker was running")
+        return command, workers
+
+    def ended(self, command, workers):
+        """The command's exit status, after it and its workers are gone and left nothing but the source."""
+        descriptors = []
+        for pid in workers:
+            try:
+                descriptors.append(os.pidfd_open(pid))
+            except ProcessLookupError:
+                continue
+        output, _ = command.communicate(timeout=120)
+        for descriptor in descriptors:
+            with os.fdopen(descriptor) as gone:
+                self.wait_gone(gone)
+        self.assertEqual(session_members(command.pid), {})
+        self.assert_only("large.pt")
+        return command.returncode, [json.loads(line) for line in output.splitlines()]
+
+    def wait_gone(self, descriptor):
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        self.assertTrue(poll.poll(60000), "a worker outlived the command")
+
+    def test_the_file_converts_when_nobody_interrupts(self):
+        status, line = one_report("convert", "large.pt", "-o", "out.safetensors", cwd=self.folder)
+        self.assertEqual((status, line["verdict"]), (0, "accept"), line["findings"])
+        self.assertEqual(line["data_bytes"], STORAGE)
+
+    def test_ctrl_c(self):
+        command, workers = self.converting()
+        command.send_signal(signal.SIGINT)
+        self.assertEqual(self.ended(command, workers)[0], 130)
+
+    def test_terminated(self):
+        command, workers = self.converting()
+        command.send_signal(signal.SIGTERM)
+        self.assertEqual(self.ended(command, workers)[0], 143)
+
+    def test_the_worker_is_killed(self):
+        command, workers = self.converting()
+        os.kill(workers[0], signal.SIGKILL)
+        status, lines = self.ended(command, workers)
+        self.assertEqual((status, lines[0]["verdict"], ids(lines[0])), (3, "undecided", ["worker-killed"]))
+
+    def test_the_command_is_killed(self):
+        command, workers = self.converting()
+        command.kill()
+        self.assertEqual(self.ended(command, workers)[0], -signal.SIGKILL)
+
+
+class Full(Case):
+    """A disk too small for the output, and one that ends in the middle of it."""
+
+    def test_a_full_disk(self):
+        """A tmpfs of 16 KiB in a mount namespace of its own; the output needs 32."""
+        if os.geteuid() != 0:
+            self.skipTest("only root can mount a tiny disk")
+        disk = self.path("disk")
+        os.mkdir(disk)
+        script = 'mount -t tmpfs -o size=16k none "$1" && shift && cd "$1" && shift && "$@"; status=$?; ls -A >&2; exit $status'
+        run = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", disk, disk, COMMAND, "convert",
+                              self.large_source(), "-o", "out.safetensors", "--format", "json"],
+                             capture_output=True, timeout=120)
+        line = json.loads(run.stdout)
+        self.assertEqual((run.returncode, line["verdict"], ids(line)), (3, "undecided", ["no-space"]), run.stderr)
+        self.assertEqual(run.stderr, b"", "something was left on the disk")
+
+    def large_source(self):
+        """A checkpoint of 32 KiB of data."""
+        count = 8192
+        return self.put("source.pt", archive(torch_entries(
+            program(mapping([("w", tensor(size=(count,), count=count))])), {"0": bytes(range(256)) * (count // 64)})))
+
+    def test_a_file_that_may_not_grow(self):
+        """RLIMIT_FSIZE stops the write where the free space said it would do."""
+        source = self.large_source()
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (16384, 16384))
+        status, lines = report("convert", source, "-o", "out.safetensors", cwd=self.folder, preexec_fn=limit)
+        self.assertEqual((status, lines[0]["verdict"]), (3, "undecided"), lines)
+        self.assert_only("source.pt")
+
+    def test_a_folder_that_refuses(self):
+        """A folder that is not there: said, and nothing made up for it."""
+        status, line = one_report("convert", SMALL, "-o", "no/such/folder/out.safetensors", cwd=self.folder)
+        self.assertEqual((status, ids(line)), (3, ["output-unwritable"]))
+        self.assert_only()
+
+    def test_the_rest_goes_on(self):
+        """A target that cannot be written does not keep the next input from its own."""
+        shutil.copy(SMALL, self.path("a.pt"))
+        shutil.copy(SMALL, self.path("b.pt"))
+        os.mkdir(self.path("a.safetensors"))
+        status, lines = report("convert", "a.pt", "b.pt", cwd=self.folder)
+        self.assertNotEqual(status, 0)
+        self.assertEqual([line["verdict"] == "accept" for line in lines], [False, True])
+        self.assert_only("a.pt", "b.pt", "a.safetensors", "b.safetensors")
+
+
+if __name__ == "__main__":
+    main()
