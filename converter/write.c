@@ -10,6 +10,7 @@
 
 #include <tensorvet/checked.h>
 
+#include "crc.h"
 #include "gather.h"
 #include "sink.h"
 #include "view.h"
@@ -58,17 +59,6 @@ static void advance(void *context, uint64_t bytes)
     w->done += bytes;
     if (w->progress != NULL)
         w->progress(w->context, w->done, w->total);
-}
-
-static tv_status check_crc(struct writing *w, const struct storage *storage, uint32_t crc)
-{
-    if (crc == storage->crc)
-        return TV_OK;
-    tv_finding *finding =
-        tv_findings_add(w->findings, TV_FIND_ZIP_CRC_MISMATCH, storage->at, storage->key, tv_span_of(NULL, 0));
-    finding->a = crc;
-    finding->b = storage->crc;
-    return TV_REJECTED;
 }
 
 /* Is this tensor the whole of its storage, so that copying it sees every byte in order? */
@@ -123,7 +113,7 @@ static tv_status copy(struct writing *w, const struct plan_item *item)
     if (!carries)
         return TV_OK;
     w->crc_states[tensor->storage] = CRC_CARRIED;
-    return check_crc(w, storage, crc);
+    return crc_judge(storage, crc, w->findings);
 }
 
 static tv_status gather(struct writing *w, const struct plan_item *item)
@@ -156,28 +146,13 @@ static tv_status write_all(struct writing *w)
     return sink_position(&w->sink) == plan->header_size + plan->data_size ? TV_OK : TV_MISUSE;
 }
 
-/* Reads a storage through for its CRC; the sink is flushed, and its buffer serves. */
-static tv_status read_for_crc(struct writing *w, const struct storage *storage)
-{
-    uint32_t crc = 0;
-    for (uint64_t done = 0; done < storage->size;) {
-        uint64_t size = storage->size - done < SINK_BYTES ? storage->size - done : SINK_BYTES;
-        tv_status status = source_read(w->source, storage->at + done, w->sink.buffer, size);
-        if (status != TV_OK)
-            return status;
-        crc = libdeflate_crc32(crc, w->sink.buffer, (size_t)size);
-        done += size;
-        advance(w, size);
-    }
-    return check_crc(w, storage, crc);
-}
-
+/* Storages that no single tensor carried; the sink is flushed, and its buffer serves. */
 static tv_status check_other_crcs(struct writing *w)
 {
     for (uint32_t i = 0; i < w->checkpoint->storages.count; i++) {
         if (w->crc_states[i] != CRC_TO_DO)
             continue;
-        tv_status status = read_for_crc(w, storage_of(w, i));
+        tv_status status = crc_verify(w->source, storage_of(w, i), w->sink.buffer, SINK_BYTES, advance, w, w->findings);
         if (status != TV_OK)
             return status;
     }

@@ -1,0 +1,163 @@
+/* A worker's run: open the source, say what it is, do the job, explain every failure, report (jobs.h). */
+#include "jobs.h"
+
+#include <errno.h>
+#include <libdeflate.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "jobs_internal.h"
+
+#define RANK_MOST 64u /* of the frames and of the walks, whatever the limit says */
+
+/* Above this, memory is mapped and given back to the system when freed. Fixed, because malloc would raise it. */
+#define MAP_FROM (256 << 10)
+
+void worker_prime(void)
+{
+    uint8_t digest[DIGEST_BYTES];
+    (void)mallopt(M_MMAP_THRESHOLD, MAP_FROM);
+    free(malloc(1));
+    (void)libdeflate_crc32(0, "", 0);
+    digest_of(tv_span_str(""), digest);
+}
+
+/* The size by fstat itself: glibc's goes by newfstatat, which is stat of any path, and not allowed in the jail. */
+static bool look_at(int fd, struct stat *about)
+{
+    return syscall(SYS_fstat, fd, about) == 0 && about->st_size >= 0;
+}
+
+static tv_finding *add_finding(struct run *run, tv_finding_id id, const char *detail)
+{
+    return tv_findings_add(&run->findings, id, TV_NO_OFFSET, tv_span_of(NULL, 0), tv_span_str(detail));
+}
+
+static bool has_machine_finding(const struct run *run)
+{
+    for (uint32_t i = 0; i < run->findings.count; i++) {
+        const tv_finding_info *info = tv_finding_info_of(run->findings.items[i].id);
+        if (info->class_ == TV_CLASS_MACHINE && info->severity == TV_ERROR)
+            return true;
+    }
+    return false;
+}
+
+static bool is_checkpoint(tv_kind kind)
+{
+    switch ((unsigned)kind) {
+    case TV_KIND_TORCH_ZIP:
+    case TV_KIND_TORCH_LEGACY:
+    case TV_KIND_TORCH_TAR:
+    case TV_KIND_TORCHSCRIPT:
+    case TV_KIND_PICKLE:
+    case TV_KIND_NUMPY:
+    case TV_KIND_NPZ: return true;
+    default: return false;
+    }
+}
+
+/* A kind that is not judged: what `check` says of it, or that it cannot be converted. */
+static tv_status refuse_kind(struct run *run)
+{
+    const char *what = tv_kind_what(run->kind);
+    if (run->job->kind == JOB_WRITE || run->job->kind == JOB_COMPARE)
+        tv_findings_add(&run->findings, TV_FIND_CONVERT_REFUSED, TV_NO_OFFSET, tv_span_str(what), tv_span_of(NULL, 0));
+    else
+        add_finding(run, tv_kind_finding(run->kind), what);
+    return TV_REJECTED;
+}
+
+static tv_status do_job(struct run *run)
+{
+    if (run->job->kind == JOB_JUDGE || run->kind == TV_KIND_SAFETENSORS)
+        return job_safetensors(run);
+    if (!is_checkpoint(run->kind))
+        return refuse_kind(run);
+    if (tv_kind_finding(run->kind) != TV_FIND_NONE)
+        add_finding(run, tv_kind_finding(run->kind), tv_kind_what(run->kind));
+    return job_checkpoint(run);
+}
+
+/* Identifies the source, says so, and does the job. */
+static tv_status examine(struct run *run)
+{
+    tv_status status = TV_OK;
+    if (run->job->kind == JOB_SELFTEST || run->job->kind == JOB_JUDGE)
+        run->kind = TV_KIND_SAFETENSORS;
+    else
+        status = source_identify(&run->source, &run->job->limits, &run->kind);
+    report_kind(run);
+    if (status != TV_OK)
+        return status;
+    return run->job->kind == JOB_SELFTEST ? job_selftest(run) : do_job(run);
+}
+
+/* Turns what stopped the job into a finding, if it is none yet, and into the word for RESULT. False: a bug of ours. */
+static bool explain(struct run *run, tv_status status, int error, enum frame_outcome *outcome)
+{
+    switch (status) {
+    case TV_OK: *outcome = OUTCOME_DONE; return true;
+    case TV_REJECTED: *outcome = OUTCOME_REJECTED; return tv_findings_first_error(&run->findings) != NULL;
+    case TV_NO_MEMORY:
+        add_finding(run, TV_FIND_LIMIT_MEMORY, "");
+        *outcome = OUTCOME_REJECTED;
+        return true;
+    case TV_IO:
+        if (!has_machine_finding(run))
+            add_finding(run, TV_FIND_UNREADABLE, strerror(error));
+        *outcome = OUTCOME_FAILED;
+        return true;
+    case TV_MORE:
+    case TV_MISUSE:
+    default: return false;
+    }
+}
+
+static bool changed(const struct stat *before, const struct stat *after)
+{
+    return before->st_size != after->st_size || before->st_mtim.tv_sec != after->st_mtim.tv_sec ||
+           before->st_mtim.tv_nsec != after->st_mtim.tv_nsec;
+}
+
+/* The job on the descriptor; the self-test has none. */
+static tv_status run_on_source(struct run *run, int *error)
+{
+    struct stat before = {0}, after = {0};
+    if (run->job->kind == JOB_SELFTEST)
+        return examine(run);
+    if (!look_at(WORKER_SOURCE, &before)) {
+        *error = errno;
+        report_kind(run);
+        return TV_IO;
+    }
+    run->source = (struct source){.fd = WORKER_SOURCE, .size = (uint64_t)before.st_size};
+    tv_status status = examine(run);
+    *error = errno;
+    if (!look_at(WORKER_SOURCE, &after) || !changed(&before, &after))
+        return status;
+    add_finding(run, TV_FIND_SOURCE_CHANGED, "");
+    return TV_IO;
+}
+
+int worker_run(const struct job *asked)
+{
+    static struct run run; /* its frame is large */
+    static struct job job;
+    enum frame_outcome outcome = OUTCOME_FAILED;
+    int error = 0;
+    job = *asked;
+    if (job.limits.rank > RANK_MOST)
+        job.limits.rank = RANK_MOST;
+    run.job = &job;
+    run.kind = TV_KIND_UNKNOWN;
+    tv_status status = run_on_source(&run, &error);
+    if (!explain(&run, status, error, &outcome))
+        return WORKER_EXIT_BUG;
+    report_result(&run, outcome);
+    return 0;
+}

@@ -1,0 +1,97 @@
+/* Jobs on a checkpoint: judge it, list it, convert it, compare what was converted. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <crc.h>
+
+#include "jobs_internal.h"
+
+#define BUFFER_BYTES (1u << 20)
+
+struct reading {
+    struct run *run;
+    uint64_t done, total;
+};
+
+static void advance(void *context, uint64_t bytes)
+{
+    struct reading *reading = context;
+    reading->done += bytes;
+    report_progress(reading->run, reading->done, reading->total);
+}
+
+/* The checksum of every storage. */
+static tv_status verify_storages(struct run *run, const struct checkpoint *table)
+{
+    struct reading reading = {.run = run};
+    tv_status status = TV_OK;
+    uint8_t *buffer = malloc(BUFFER_BYTES);
+    if (buffer == NULL)
+        return TV_NO_MEMORY;
+    for (uint64_t i = 0; i < table->storages.count; i++) {
+        const struct storage *storage = vector_at(&table->storages, i);
+        reading.total += storage->has_crc ? storage->size : 0;
+    }
+    for (uint64_t i = 0; i < table->storages.count && status == TV_OK; i++)
+        status = crc_verify(&run->source, vector_at(&table->storages, i), buffer, BUFFER_BYTES, advance, &reading,
+                            &run->findings);
+    free(buffer);
+    return status;
+}
+
+/* Names what the reader chose of the file. */
+static void report_choice(struct run *run, const struct checkpoint *table)
+{
+    char text[1024] = "chosen: ";
+    size_t used = strlen(text), room = sizeof text - used;
+    if (table->chosen.size == 0)
+        return;
+    size_t size = table->chosen.size < room ? table->chosen.size : room;
+    memcpy(text + used, table->chosen.data, size);
+    report_text(run, FRAME_NOTE, tv_span_of(text, used + size));
+}
+
+static tv_status examine(struct run *run, const struct checkpoint *table)
+{
+    run->tensors = table->tensors.count;
+    for (uint64_t i = 0; i < table->storages.count; i++) {
+        const struct storage *storage = vector_at(&table->storages, i);
+        run->data_bytes += storage->size; /* parts of one file: no overflow */
+    }
+    return verify_storages(run, table);
+}
+
+static bool names_danger(const struct checkpoint *table)
+{
+    for (uint64_t i = 0; i < table->globals.count; i++) {
+        const struct ck_global *global = vector_at(&table->globals, i);
+        if (global->class_ == TV_CLASS_DANGEROUS)
+            return true;
+    }
+    return false;
+}
+
+/* A source that names dangerous globals is converted only if --disarm says so; the findings say which it names. */
+static tv_status convert(struct run *run, struct checkpoint *table)
+{
+    static const struct kept_metadata own = {0};
+    if (names_danger(table) && !run->job->disarm)
+        return TV_REJECTED;
+    report_choice(run, table);
+    return convert_table(run, table, &own);
+}
+
+tv_status job_checkpoint(struct run *run)
+{
+    bool converts = run->job->kind == JOB_WRITE || run->job->kind == JOB_COMPARE;
+    struct ck_options options = {
+        .limits = &run->job->limits, .key = run->job->key, .want_tensors = true, .whole = !converts};
+    struct checkpoint table;
+    tv_status status = checkpoint_read(&run->source, run->kind, &options, &table, &run->findings);
+    if (run->job->kind == JOB_INSPECT || run->job->want_rows)
+        report_table(run, &table);
+    if (status == TV_OK)
+        status = converts ? convert(run, &table) : examine(run, &table);
+    checkpoint_free(&table);
+    return status;
+}

@@ -1,0 +1,68 @@
+/* WRITE and COMPARE, for a tensor table of any kind. The two share the table alone: plan and write on one side, the
+ * comparer on the other. */
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <compare.h>
+
+#include "jobs_internal.h"
+
+static tv_status carry_out(struct run *run, const struct checkpoint *table, const struct plan *plan)
+{
+    report_plan(run, table, plan);
+    report_output(run, plan->header_size + plan->data_size);
+    run->tensors = plan->items.count;
+    run->data_bytes = plan->data_size;
+    run->has_digest = true;
+    tv_span header;
+    if (!tv_span_sub(tv_span_of(plan->header, (size_t)plan->header_size), 8, plan->header_size - 8, &header))
+        return TV_MISUSE;
+    digest_of(header, run->digest);
+    if (run->job->plan_only)
+        return TV_OK;
+    return plan_write(&run->source, table, plan, WORKER_OUTPUT, report_progress, run, &run->findings);
+}
+
+static tv_status write_table(struct run *run, struct checkpoint *table, const struct kept_metadata *kept)
+{
+    struct plan plan;
+    struct plan_options options = {.copy_ties = run->job->ties == TIES_COPY,
+                                   .discard = run->job->discard,
+                                   .discards = run->job->discards,
+                                   .limits = &run->job->limits,
+                                   .metadata = kept->pairs,
+                                   .pairs = kept->count,
+                                   .no_metadata = kept->none};
+    if (table->tensors.count == 0 && table->kind != TV_KIND_SAFETENSORS) {
+        tv_findings_add(&run->findings, TV_FIND_NO_TENSORS, TV_NO_OFFSET, tv_span_of(NULL, 0), tv_span_of(NULL, 0));
+        return TV_REJECTED;
+    }
+    tv_status status = plan_make(table, &options, &plan, &run->findings);
+    if (status == TV_OK)
+        status = carry_out(run, table, &plan);
+    plan_free(&plan);
+    return status;
+}
+
+static tv_status compare_table(struct run *run, const struct checkpoint *table, const struct kept_metadata *kept)
+{
+    struct stat about;
+    struct source output = {.fd = WORKER_OUTPUT};
+    struct compare_options options = {.copy_ties = run->job->ties == TIES_COPY,
+                                      .limits = &run->job->limits,
+                                      .seed = run->job->seed,
+                                      .metadata = kept->pairs,
+                                      .pairs = kept->count,
+                                      .no_metadata = kept->none};
+    if (syscall(SYS_fstat, WORKER_OUTPUT, &about) != 0)
+        return TV_IO;
+    output.size = (uint64_t)about.st_size;
+    run->tensors = table->tensors.count;
+    return compare_output(&run->source, table, &output, &options, report_progress, run, &run->findings);
+}
+
+tv_status convert_table(struct run *run, struct checkpoint *table, const struct kept_metadata *kept)
+{
+    return run->job->kind == JOB_WRITE ? write_table(run, table, kept) : compare_table(run, table, kept);
+}
