@@ -241,7 +241,7 @@ def tied_three():
     return {"c": one, "y": two, "a": one, "b": one, "x": two}
 
 
-@case("tied-views", "two disjoint halves of one storage are both written", reference="clones each half")
+@case("tied-views", "two disjoint halves of one storage are both written")
 def tied_views():
     whole = f32("tv", 8, 2)
     return {"head": whole[:4], "tail": whole[4:]}
@@ -320,7 +320,8 @@ def dotted_root():
     return plain_dict()
 
 
-@case("protocol-4", "protocol 4: frames, MEMOIZE, STACK_GLOBAL", save={"pickle_protocol": 4})
+@case("protocol-4", "protocol 4: frames, MEMOIZE, STACK_GLOBAL", save={"pickle_protocol": 4},
+      reference="refuses protocol 4")
 def protocol_4():
     return under_state_dict()
 

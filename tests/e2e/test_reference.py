@@ -1,8 +1,9 @@
 """The outputs are the very bytes that the reference's convert steps write, and the reference reads every output.
 
 Run by a Python that has torch and PyPI's safetensors 0.8.0. The steps are those of the reference's converter, written
-down here: load with weights_only where this torch can, take state_dict, drop shared names, make contiguous, save_file
-with the dropped names in the metadata. That writer orders several metadata keys at random: its keys are sorted here.
+down here: load with weights_only where this torch can, take state_dict, clone what is a part of its storage and alone in
+its place, drop shared names, make contiguous, save_file with the dropped names in the metadata. That writer orders several
+metadata keys at random: its keys are sorted here.
 """
 import hashlib
 import json
@@ -14,7 +15,7 @@ from support import Case, corpus_file, main, manifest, one_report, skip
 try:
     import torch
     from safetensors import safe_open
-    from safetensors.torch import _is_complete, _remove_duplicate_names, save_file
+    from safetensors.torch import _find_shared_tensors, _is_complete, _remove_duplicate_names, save_file
 except ImportError as error:
     skip(f"no torch with safetensors in this Python: {error}")
 
@@ -30,28 +31,16 @@ def reference_steps(entry, path):
     if "key" in entry["convert"]:
         loaded = loaded[entry["convert"]["key"]]
     tensors = dict(flatten(chosen(loaded))[0])
-    alone = {name for name, tensor in tensors.items() if not shares(name, tensors)}
-    tensors = {name: tensor.clone() if name in alone and not complete(tensor) else tensor
-               for name, tensor in tensors.items()}
+    for group in _find_shared_tensors(tensors):
+        name = min(group)
+        if len(group) == 1 and not _is_complete(tensors[name]):
+            tensors[name] = tensors[name].clone()
     metadata = {"format": "pt"}
     for kept, dropped in _remove_duplicate_names(tensors).items():
         for name in dropped:
             metadata.setdefault(name, kept)
             del tensors[name]
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata=metadata)
-
-
-def storage_of(tensor):
-    return (tensor.storage() if OLD else tensor.untyped_storage()).data_ptr()
-
-
-def shares(name, tensors):
-    """Does another name have the same storage?"""
-    return any(other != name and storage_of(tensors[other]) == storage_of(tensors[name]) != 0 for other in tensors)
-
-
-def complete(tensor):
-    return tensor.nelement() == 0 or _is_complete(tensor)
 
 
 def sorted_metadata(data):
