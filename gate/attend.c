@@ -103,7 +103,7 @@ static bool room_enough(struct run *run)
     if (!run->decoder.output || run->room_checked)
         return true;
     run->room_checked = true;
-    if (fstatvfs(run->output, &fs) != 0)
+    if (fstatvfs(run->output, &fs) != 0 || fs.f_blocks == 0)
         return true; /* not every file system says; writing will tell */
     uint64_t free_bytes = 0;
     if (!tv_mul(fs.f_bavail, fs.f_frsize, &free_bytes) || run->outcome->output_size <= free_bytes)

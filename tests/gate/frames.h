@@ -1,0 +1,153 @@
+/* Frames by hand, for tests: a second, naive encoder that shares no code with worker/frame.c, and can lie. */
+#ifndef TESTS_FRAMES_H
+#define TESTS_FRAMES_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include <frame.h>
+#include <jail.h>
+
+struct bytes {
+    size_t size;
+    uint8_t data[4u << 20];
+};
+
+static inline void add_bytes(struct bytes *b, const void *data, size_t size)
+{
+    if (size > 0 && size <= sizeof(b->data) - b->size) {
+        memcpy(b->data + b->size, data, size);
+        b->size += size;
+    }
+}
+
+static inline void add32(struct bytes *b, uint32_t value)
+{
+    add_bytes(b, &value, sizeof(value)); /* little-endian machines only, as all of tensorvet */
+}
+
+static inline void add64(struct bytes *b, uint64_t value)
+{
+    add_bytes(b, &value, sizeof(value));
+}
+
+static inline void add_text(struct bytes *b, const char *text)
+{
+    add32(b, (uint32_t)strlen(text));
+    add_bytes(b, text, strlen(text));
+}
+
+/* A frame whose payload follows; end_frame fills its size in. Returns where it began. */
+static inline size_t begin_frame(struct bytes *b, uint32_t type)
+{
+    size_t at = b->size;
+    add32(b, type);
+    add32(b, 0);
+    return at;
+}
+
+static inline void end_frame(struct bytes *b, size_t at)
+{
+    uint32_t size = (uint32_t)(b->size - at - 8);
+    memcpy(b->data + at + 4, &size, sizeof(size));
+}
+
+static inline void add_ready(struct bytes *b, const char *build_id, uint32_t layers, const char *failed_at)
+{
+    size_t at = begin_frame(b, FRAME_READY);
+    add_text(b, build_id);
+    add32(b, layers);
+    add32(b, 0);
+    add_text(b, failed_at);
+    end_frame(b, at);
+}
+
+static inline void add_kind(struct bytes *b, uint32_t kind)
+{
+    size_t at = begin_frame(b, FRAME_KIND);
+    add32(b, kind);
+    end_frame(b, at);
+}
+
+static inline void add_finding(struct bytes *b, uint32_t id, const char *subject)
+{
+    size_t at = begin_frame(b, FRAME_FINDING);
+    add32(b, id);
+    add64(b, 7);
+    add64(b, 8);
+    add64(b, 9);
+    add32(b, (uint32_t)strlen(subject));
+    add_text(b, subject);
+    add32(b, 0);
+    add_text(b, "");
+    end_frame(b, at);
+}
+
+static inline void add_tensor(struct bytes *b, uint32_t dtype, uint32_t rank, uint32_t dimensions)
+{
+    size_t at = begin_frame(b, FRAME_TENSOR);
+    add_text(b, "layer.weight");
+    add32(b, dtype);
+    add_text(b, "float32");
+    add64(b, 64);
+    add64(b, 24);
+    add32(b, rank);
+    for (uint32_t i = 0; i < dimensions; i++)
+        add64(b, i + 2);
+    end_frame(b, at);
+}
+
+static inline void add_global(struct bytes *b, uint32_t class_, uint32_t called)
+{
+    size_t at = begin_frame(b, FRAME_GLOBAL);
+    add_text(b, "os");
+    add_text(b, "system");
+    add32(b, class_);
+    add32(b, called);
+    add64(b, 31);
+    end_frame(b, at);
+}
+
+static inline void add_pair(struct bytes *b, uint32_t type, const char *one, const char *other)
+{
+    size_t at = begin_frame(b, type);
+    add_text(b, one);
+    add_text(b, other);
+    end_frame(b, at);
+}
+
+static inline void add_note(struct bytes *b, uint32_t type, const char *text)
+{
+    size_t at = begin_frame(b, type);
+    add_text(b, text);
+    end_frame(b, at);
+}
+
+static inline void add_progress(struct bytes *b, uint64_t done, uint64_t total)
+{
+    size_t at = begin_frame(b, FRAME_PROGRESS);
+    add64(b, done);
+    add64(b, total);
+    end_frame(b, at);
+}
+
+static inline void add_output(struct bytes *b, uint64_t size)
+{
+    size_t at = begin_frame(b, FRAME_OUTPUT);
+    add64(b, size);
+    end_frame(b, at);
+}
+
+static inline void add_result(struct bytes *b, uint32_t word, uint32_t has_digest)
+{
+    static const uint8_t digest[32] = {1, 2, 3};
+    size_t at = begin_frame(b, FRAME_RESULT);
+    add32(b, word);
+    add64(b, 3);
+    add64(b, 72);
+    add32(b, has_digest);
+    add_bytes(b, digest, sizeof(digest));
+    end_frame(b, at);
+}
+
+#endif

@@ -1,0 +1,394 @@
+/* The broker against workers that misbehave: whatever they do becomes the right finding, and nothing stays behind. */
+#define _GNU_SOURCE
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <broker.h>
+#include <check.h>
+
+static volatile int stop;
+static struct outcome outcome;
+
+struct notes {
+    unsigned count;
+    char last[64];
+    char all[4096];
+    bool stop_at_note;
+};
+
+static void hear_note(void *context, tv_span text)
+{
+    struct notes *n = context;
+    n->count++;
+    (void)snprintf(n->last, sizeof(n->last), "%.*s", (int)text.size, (const char *)text.data);
+    size_t used = strlen(n->all);
+    (void)snprintf(n->all + used, sizeof(n->all) - used, "%s ", n->last);
+    if (n->stop_at_note)
+        stop = 1;
+}
+
+static struct broker open_broker(const char *program)
+{
+    struct broker broker = {open(program, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), &stop};
+    CHECK_MSG(broker.program >= 0, "%s: %s", program, strerror(errno));
+    return broker;
+}
+
+static struct job job_of(enum job_kind kind, const char *key)
+{
+    struct job job = {.kind = kind, .key = key, .limits = tv_limits_default()};
+    job.limits.wall_seconds = 600; /* where it is not what is tested, a busy machine must not matter */
+    return job;
+}
+
+static int open_descriptors(void)
+{
+    int count = 0;
+    DIR *d = opendir("/proc/self/fd");
+    CHECK(d != NULL);
+    while (readdir(d) != NULL)
+        count++;
+    (void)closedir(d);
+    return count;
+}
+
+/* Runs a job, and checks what must hold after every run: no child and no descriptor is left. */
+static void run_with(const struct broker *broker, const struct job *job, int source, int output, struct notes *notes)
+{
+    const struct listener listener = {.context = notes, .note = hear_note};
+    int before = open_descriptors();
+    if (job->kind == JOB_WRITE)
+        broker_convert(broker, job, source, output, notes == NULL ? NULL : &listener, &outcome);
+    else
+        broker_run(broker, job, source, output, notes == NULL ? NULL : &listener, &outcome);
+    CHECK_MSG(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "a worker was left behind");
+    CHECK_MSG(open_descriptors() == before, "a descriptor was left behind");
+}
+
+static void run_job(const struct job *job, struct notes *notes)
+{
+    struct broker broker = open_broker(FAKE_WORKER);
+    stop = 0;
+    run_with(&broker, job, -1, -1, notes);
+    broker_close(&broker);
+}
+
+static void run_key(const char *key)
+{
+    const struct job job = job_of(JOB_CHECK, key);
+    run_job(&job, NULL);
+}
+
+static const char *found(void)
+{
+    const tv_finding *finding = tv_findings_first_error(&outcome.findings);
+    return finding == NULL ? "nothing" : tv_finding_info_of(finding->id)->id;
+}
+
+static const char *detail(void)
+{
+    static char text[TV_SUBJECT_BYTES + 1];
+    text[0] = '\0';
+    const tv_finding *finding = tv_findings_first_error(&outcome.findings);
+    if (finding != NULL)
+        (void)snprintf(text, sizeof(text), "%.*s", (int)tv_finding_detail(finding).size, finding->detail);
+    return text;
+}
+
+TEST(honest_worker, "an honest worker's job is complete")
+{
+    run_key("honest");
+    CHECK_MSG(outcome.complete && outcome.said == OUTCOME_DONE, "%s %s", found(), detail());
+    CHECK(outcome.findings.count == 0 && outcome.kind == TV_KIND_SAFETENSORS && outcome.tensors == 3);
+}
+
+TEST(endings, "each way of going wrong has its finding, and none is complete")
+{
+    static const struct {
+        const char *key, *id, *detail;
+    } rows[] = {
+        {"silent", "worker-lied", "the report ends early"},
+        {"half-frame", "worker-lied", "the report ends early"},
+        {"garbage", "worker-lied", ""},
+        {"result-twice", "worker-lied", "RESULT: out of order"},
+        {"accept-then-exit", "worker-lied", "exit status 3"},
+        {"crash-segv", "worker-crashed", "SIGSEGV"},
+        {"crash-bus", "worker-crashed", "SIGBUS"},
+        {"crash-abrt", "worker-crashed", "SIGABRT"},
+        {"crash-ill", "worker-crashed", "SIGILL"},
+        {"accept-then-crash", "worker-crashed", "SIGSEGV"},
+        {"violate", "sandbox-violation", "SIGSYS"},
+        {"accept-then-violate", "sandbox-violation", "SIGSYS"},
+        {"be-killed", "worker-killed", ""},
+        {"unready-exit", "worker-failed", "it ended before it was ready"},
+        {"unready-crash", "worker-failed", "it ended before it was ready"},
+        {"unready-violate", "worker-failed", "it ended before it was ready"},
+        {"unready-garbage", "worker-failed", ""},
+        {"unready-other-build", "worker-failed", "it is of another build"},
+        {"unready-unlocked", "worker-failed", "the jail could not be locked, at: Landlock"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        run_key(rows[i].key);
+        CHECK_MSG(!outcome.complete, "%s: taken for complete", rows[i].key);
+        CHECK_MSG(strcmp(found(), rows[i].id) == 0, "%s: %s (%s)", rows[i].key, found(), detail());
+        CHECK_MSG(strncmp(detail(), rows[i].detail, strlen(rows[i].detail)) == 0, "%s: %s", rows[i].key, detail());
+    }
+}
+
+TEST(jail_unusable, "a violation is the machine's fault where the self-test violates too")
+{
+    const struct job job = job_of(JOB_CHECK, "violate");
+    struct broker broker = open_broker(FAKE_WORKER_BROKEN);
+    stop = 0;
+    run_with(&broker, &job, -1, -1, NULL);
+    CHECK_MSG(strcmp(found(), "worker-failed") == 0, "%s", found());
+    CHECK(strstr(detail(), "self-test") != NULL);
+    CHECK(!broker_selftest(&broker, &outcome) && strcmp(found(), "worker-failed") == 0);
+    broker_close(&broker);
+    broker = open_broker(FAKE_WORKER);
+    CHECK(broker_selftest(&broker, &outcome));
+    broker_close(&broker);
+}
+
+TEST(wall_clock, "the deadline ends a worker that hangs, stops itself, or is done and does not go")
+{
+    static const char *const keys[] = {"hang", "stop-itself", "hang-after-result"};
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        struct job job = job_of(JOB_CHECK, keys[i]);
+        job.limits.wall_seconds = 1;
+        run_job(&job, NULL);
+        CHECK_MSG(strcmp(found(), "limit-time") == 0 && !outcome.complete, "%s: %s", keys[i], found());
+        CHECK(outcome.findings.items[0].a == 1);
+    }
+}
+
+TEST(endless_progress, "progress never moves the deadline")
+{
+    struct job job = job_of(JOB_CHECK, "progress-flood");
+    job.limits.wall_seconds = 1;
+    job.limits.report_bytes = UINT64_MAX;
+    run_job(&job, NULL);
+    CHECK_MSG(strcmp(found(), "limit-time") == 0, "%s", found());
+}
+
+TEST(flood, "a flood of honest frames ends at report_bytes")
+{
+    struct job job = job_of(JOB_CHECK, "flood");
+    job.limits.report_bytes = 1u << 20;
+    run_job(&job, NULL);
+    CHECK_MSG(strcmp(found(), "limit-report") == 0 && outcome.findings.items[0].a == 1u << 20, "%s", found());
+}
+
+TEST(processor_time, "CPU time ends at its limit, even for a worker that ignores the first signal")
+{
+    static const char *const keys[] = {"burn", "ignore-xcpu"};
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        struct job job = job_of(JOB_CHECK, keys[i]);
+        job.limits.cpu_seconds = 1;
+        run_job(&job, NULL);
+        CHECK_MSG(strcmp(found(), "limit-cpu") == 0, "%s: %s", keys[i], found());
+    }
+}
+
+TEST(address_space, "memory ends at memory_bytes beyond a worker's fixed needs")
+{
+    struct job job = job_of(JOB_CHECK, "allocate"); /* 300 MiB */
+    job.limits.memory_bytes = 200u << 20;
+    run_job(&job, NULL);
+    CHECK_MSG(strcmp(found(), "limit-memory") == 0 && outcome.complete, "%s", found());
+    job.limits.memory_bytes = 400u << 20;
+    run_job(&job, NULL);
+    CHECK_MSG(strcmp(found(), "nothing") == 0 && outcome.complete, "%s %s", found(), detail());
+}
+
+TEST(limits_in_force, "limits reach the worker: address space, file size, CPU; no core, no process")
+{
+    struct notes notes = {0};
+    struct job job = job_of(JOB_CHECK, "limits");
+    job.limits.memory_bytes = 1u << 30;
+    job.limits.cpu_seconds = 77;
+    run_job(&job, &notes);
+    CHECK_MSG(strcmp(notes.all, "1140850688 0 77 0 0 ") == 0, "%s", notes.all);
+}
+
+TEST(stop_flag, "a stop ends the worker at once, whether it came before or during the run")
+{
+    struct notes notes = {.stop_at_note = true};
+    const struct job job = job_of(JOB_CHECK, "pid"); /* says one note, then hangs */
+    run_job(&job, &notes);
+    CHECK(outcome.interrupted && !outcome.complete && outcome.findings.count == 0 && notes.count == 1);
+    struct broker broker = open_broker(FAKE_WORKER);
+    stop = 1;
+    run_with(&broker, &job, -1, -1, NULL);
+    CHECK(outcome.interrupted && !outcome.complete);
+    stop = 0;
+    broker_close(&broker);
+}
+
+TEST(leaked_descriptors, "of fifty descriptors that we leak on purpose the worker has none")
+{
+    struct notes notes = {0};
+    const struct job job = job_of(JOB_CHECK, "descriptors");
+    int leaked[50];
+    for (int i = 0; i < 50; i++)
+        CHECK((leaked[i] = open("/dev/null", O_RDONLY)) >= 0); /* no O_CLOEXEC */
+    run_job(&job, &notes);
+    CHECK_MSG(strcmp(notes.all, "0 1 2 5 ") == 0, "%s", notes.all);
+    notes = (struct notes){0};
+    struct broker broker = open_broker(FAKE_WORKER);
+    run_with(&broker, &job, leaked[0], leaked[1], &notes);
+    CHECK_MSG(strcmp(notes.all, "0 1 2 3 4 5 ") == 0, "%s", notes.all);
+    broker_close(&broker);
+    for (int i = 0; i < 50; i++)
+        CHECK(close(leaked[i]) == 0);
+}
+
+TEST(any_numbers, "it does not matter which numbers our own descriptors have")
+{
+    struct notes notes = {0};
+    const struct job job = job_of(JOB_CHECK, "descriptors");
+    struct broker low = open_broker(FAKE_WORKER);
+    const struct broker broker = {fcntl(low.program, F_DUPFD_CLOEXEC, 20), fcntl(low.null, F_DUPFD_CLOEXEC, 20), &stop};
+    const int place[] = {3, 4, 5, 7}; /* the very numbers that the worker's will have, crossed */
+    int kept[4];
+    for (int i = 0; i < 4; i++) {
+        kept[i] = fcntl(place[i], F_DUPFD_CLOEXEC, 30);
+        CHECK(dup3(broker.null, place[i], O_CLOEXEC) == place[i]);
+    }
+    stop = 0;
+    run_with(&broker, &job, 4, 3, &notes);
+    CHECK_MSG(strcmp(notes.all, "0 1 2 3 4 5 ") == 0, "%s %s %s", notes.all, found(), detail());
+    for (int i = 0; i < 4; i++) {
+        (void)(kept[i] < 0 ? close(place[i]) : dup3(kept[i], place[i], O_CLOEXEC));
+        (void)close(kept[i]);
+    }
+    (void)close(broker.program);
+    (void)close(broker.null);
+    broker_close(&low);
+}
+
+TEST(no_environment, "a secret in our environment is not in the worker's")
+{
+    struct notes notes = {0};
+    const struct job job = job_of(JOB_CHECK, "environment");
+    CHECK(setenv("TENSORVET_TEST_SECRET", "hunter2", 1) == 0);
+    run_job(&job, &notes);
+    CHECK_MSG(outcome.complete && notes.count == 0, "%s", notes.all);
+}
+
+static void write_note(void *context, tv_span text)
+{
+    const int *fd = context;
+    if (write(*fd, text.data, text.size) < 0)
+        _exit(2);
+}
+
+TEST(keeper_killed, "a worker dies with its keeper, even by SIGKILL")
+{
+    int ends[2];
+    CHECK(pipe(ends) == 0);
+    (void)fflush(NULL);
+    pid_t keeper = fork();
+    if (keeper == 0) {
+        const struct job job = job_of(JOB_CHECK, "pid");
+        const struct listener tell = {.context = &ends[1], .note = write_note};
+        const struct broker broker = {open(FAKE_WORKER, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC),
+                                      NULL};
+        broker_run(&broker, &job, -1, -1, &tell, &outcome);
+        _exit(1);
+    }
+    (void)close(ends[1]);
+    char text[32] = "";
+    CHECK(keeper > 0 && read(ends[0], text, sizeof(text) - 1) > 0);
+    pid_t worker = (pid_t)strtol(text, NULL, 10);
+    int pidfd = (int)syscall(SYS_pidfd_open, worker, 0u);
+    CHECK_MSG(worker > 0 && pidfd >= 0, "the worker is not there: %s", text);
+    CHECK(kill(keeper, SIGKILL) == 0 && waitpid(keeper, NULL, 0) == keeper);
+    struct pollfd gone = {.fd = pidfd, .events = POLLIN};
+    CHECK_MSG(poll(&gone, 1, 60000) == 1, "the worker outlives its keeper");
+    (void)close(pidfd);
+    (void)close(ends[0]);
+}
+
+TEST(no_program, "a worker that cannot be started is the machine's fault, and says at which step")
+{
+    const struct job job = job_of(JOB_CHECK, "honest");
+    const struct broker broker = {open("/dev/null", O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), NULL};
+    run_with(&broker, &job, -1, -1, NULL);
+    CHECK(strcmp(found(), "worker-failed") == 0 && strncmp(detail(), "starting the program: ", 22) == 0);
+    (void)close(broker.program);
+    (void)close(broker.null);
+}
+
+/* A conversion on an unnamed file. */
+static void convert(const char *key, uint64_t output_bytes, struct notes *notes)
+{
+    struct job job = job_of(JOB_WRITE, key);
+    job.limits.output_bytes = output_bytes;
+    struct broker broker = open_broker(FAKE_WORKER);
+    FILE *file = tmpfile();
+    int source = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    CHECK(file != NULL && source >= 0);
+    stop = 0;
+    run_with(&broker, &job, source, fileno(file), notes);
+    (void)fclose(file);
+    (void)close(source);
+    broker_close(&broker);
+}
+
+TEST(conversion, "writer, comparer and judge: the latter two cannot write what they judge")
+{
+    convert("convert", 1u << 20, NULL);
+    CHECK_MSG(outcome.verified && outcome.complete && outcome.findings.count == 0, "%s %s", found(), detail());
+    CHECK(outcome.output_size == 64);
+}
+
+TEST(conversion_refused, "what comparer or judge says against an output counts, and their failure too")
+{
+    static const struct {
+        const char *key, *id;
+    } rows[] = {
+        {"compare-finds", "verify-failed"},
+        {"compare-crashes", "worker-crashed"},
+        {"judge-finds", "verify-failed"},
+        {"write-less", "worker-lied"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        convert(rows[i].key, 1u << 20, NULL);
+        CHECK_MSG(!outcome.verified && !outcome.complete, "%s: taken for good", rows[i].key);
+        CHECK_MSG(strcmp(found(), rows[i].id) == 0, "%s: %s", rows[i].key, found());
+    }
+}
+
+TEST(output_limit, "no byte is written beyond output_bytes, and an output announced beyond it is a lie")
+{
+    struct notes notes = {0};
+    convert("write-beyond-limit", 63, &notes);
+    CHECK_MSG(strcmp(found(), "worker-lied") == 0, "%s", found());
+    struct job job = job_of(JOB_CHECK, "limits"); /* a job that is no writer may not write at all */
+    notes = (struct notes){0};
+    run_job(&job, &notes);
+    CHECK(strstr(notes.all, " 0 ") != NULL);
+}
+
+TEST(no_room, "an output that does not fit is told before it is written")
+{
+    convert("huge-output", UINT64_MAX, NULL);
+    CHECK_MSG(strcmp(found(), "no-space") == 0, "%s", found());
+    CHECK(outcome.findings.items[0].a == UINT64_C(1) << 61 && outcome.findings.items[0].b < UINT64_C(1) << 61);
+}
+
+int main(int argc, char **argv)
+{
+    return run_tests(argc, argv);
+}
