@@ -23,10 +23,12 @@ def entry(file, case):
     if worst is not None:
         check["class"] = worst
     convert = {"verdict": expect.pop("convert", "reject"), "findings": expect.pop("convert_findings", findings)}
+    tensors = {name: {"dtype": dtype, "shape": shape, "sha256": manifest.sha256(data)}
+               for name, (dtype, shape, data) in expect.pop("tensors", {}).items()}
     if convert["verdict"] == "accept":
-        convert["tensors"] = {name: {"dtype": dtype, "shape": shape, "sha256": manifest.sha256(data)}
-                              for name, (dtype, shape, data) in expect.pop("tensors").items()}
-        convert["aliases"] = {}
+        convert.update(tensors=tensors, aliases={})
+    elif tensors:
+        convert["disarmed"] = tensors
     kind = expect.pop("kind", "torch-zip")
     if expect:
         raise ValueError(f"{file}: unknown expectations {sorted(expect)}")

@@ -54,6 +54,21 @@ class Hostile(Case):
                     self.ids_include(line, expected)
                 self.assert_only()
 
+    def test_disarm(self):
+        """With --disarm a file that names dangerous globals gives up its tensors, and nothing else of it."""
+        disarmed = [entry for entry in manifest("hostile/") if "disarmed" in entry["convert"]]
+        self.assertGreater(len(disarmed), 20)
+        for number, entry in enumerate(disarmed):
+            with self.subTest(entry["path"]):
+                output = f"{number}.safetensors"
+                status, line = one_report("convert", "--disarm", corpus_file(entry), "-o", output, cwd=self.folder)
+                self.assertEqual((status, line["verdict"]), (0, "accept"), line["findings"])
+                self.assertEqual((line["source_verdict"], line["disarmed"]), ("reject", True))
+                self.assertEqual(read_safetensors(self.path(output)), ({"format": "pt"}, entry["convert"]["disarmed"]))
+                os.unlink(self.path(output))
+                self.no_canary()
+                self.assert_only()
+
     def ids_include(self, line, expected):
         """Each id that the manifest names is there; where it names none, a rejection has some error."""
         if expected["findings"] is not None:
