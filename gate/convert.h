@@ -1,0 +1,42 @@
+/* Conversions: inputs become safetensors files, each written, compared with its source, judged, and only then
+ * published.
+ *
+ * Trusts: the user's paths and options. Promises: nothing appears under an output's name before it is verified; no two
+ * inputs of one run share an output; a file that is not safetensors is never replaced; one that failed leaves nothing.
+ */
+#ifndef GATE_CONVERT_H
+#define GATE_CONVERT_H
+
+#include "publish.h"
+#include "session.h"
+
+struct convert_options {
+    const char *output;  /* -o: the one output's path; NULL: derived from the input's name */
+    const char *out_dir; /* --out-dir; NULL: beside the input */
+    const char *key;     /* --key; NULL: choose */
+    enum job_ties ties;
+    bool disarm, overwrite, dry_run;
+    const char *discard[JOB_LIST_MAX];
+    uint32_t discards;
+};
+
+/* Converts files and folders, and reports each. */
+void session_convert(struct session *session, const struct convert_options *options, const char *const *inputs,
+                     size_t count);
+
+/* Where one input comes from and where its output goes. */
+struct conversion {
+    char *path;                  /* the input, as it is reported */
+    int in_top;                  /* the folder that `inside` is below; -1: path is the user's own */
+    char *inside;                /* malloc'd, NULL where in_top is -1 */
+    int out_top;                 /* the folder that `out_folder` is below; AT_FDCWD: a path of the user's own */
+    char *out_folder, *out_path; /* the latter as it is reported */
+    char out_name[NAME_MAX + 1];
+    bool clash; /* another input would be written there too */
+};
+
+/* Does it, and reports. False where it was stopped before there was anything to say; else *judgement is filled. */
+bool convert_one(struct session *session, const struct convert_options *options, const struct conversion *conversion,
+                 struct judgement *judgement);
+
+#endif

@@ -1,0 +1,249 @@
+/* One conversion (convert.h): look, write, verify, publish, report. Whatever fails becomes a finding. */
+#define _GNU_SOURCE
+#include "convert.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "folder.h"
+#include "name.h"
+
+struct making {
+    struct session *session;
+    const struct convert_options *options;
+    const struct conversion *conversion;
+    struct examination *examination;
+    struct input input;
+    struct out_folder folder;
+    struct publish publish;
+    struct publish_identity before; /* what has the output's name */
+    struct policy policy;
+    bool published;
+};
+
+static tv_findings *findings_of(struct making *making)
+{
+    return &making->examination->outcome.findings;
+}
+
+/* A failure of writing or publishing. */
+static void add_output_failure(struct making *making, int error)
+{
+    const char *output = making->conversion->out_path;
+    if (error == EEXIST)
+        add_finding(findings_of(making), TV_FIND_OUTPUT_EXISTS, output, "");
+    else
+        add_finding(findings_of(making), TV_FIND_OUTPUT_UNWRITABLE, output, strerrordesc_np(error));
+}
+
+/* Is the file that has the output's name a safetensors file that passes? Asked of a worker, as of any file. */
+static bool replaceable(struct making *making)
+{
+    struct session *session = making->session;
+    bool passes = false;
+    int fd = openat(making->folder.fd, making->conversion->out_name,
+                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct examination *target = fd < 0 ? NULL : examination_new(session);
+    if (target != NULL) {
+        struct job job = session_job(session, JOB_CHECK);
+        struct stat seen;
+        broker_run(&session->broker, &job, fd, -1, NULL, &target->outcome);
+        struct judgement judgement =
+            policy_judge(&session->policy, &target->outcome.findings, target->outcome.complete);
+        passes = target->outcome.kind == TV_KIND_SAFETENSORS && judgement.verdict == VERDICT_ACCEPT &&
+                 fstat(fd, &seen) == 0 && seen.st_dev == making->before.device && seen.st_ino == making->before.inode;
+    }
+    examination_free(target);
+    if (fd >= 0)
+        close(fd);
+    return passes;
+}
+
+/* May something get the output's name? Adds a finding where not. */
+static bool target_is_free(struct making *making)
+{
+    const char *output = making->conversion->out_path;
+    if (making->conversion->clash) {
+        add_finding(findings_of(making), TV_FIND_OUTPUT_CLASH, output, "");
+        return false;
+    }
+    if (making->folder.fd < 0) /* a dry run, and the folder is not there yet */
+        return true;
+    int error = publish_look(making->folder.fd, making->conversion->out_name, &making->before);
+    if (error != 0)
+        add_output_failure(making, error);
+    else if (making->before.what == PUBLISH_FREE)
+        return true;
+    else if (!making->options->overwrite)
+        add_finding(findings_of(making), TV_FIND_OUTPUT_EXISTS, output, "");
+    else if (making->before.what == PUBLISH_FILE && replaceable(making))
+        return true;
+    else if (!session_stopped(making->session))
+        add_finding(findings_of(making), TV_FIND_OUTPUT_NOT_SAFETENSORS, output, "");
+    return false;
+}
+
+static void open_source(struct making *making)
+{
+    const struct conversion *conversion = making->conversion;
+    const char *why = NULL;
+    if (conversion->in_top < 0) {
+        input_open(&making->input, conversion->path, making->session->policy.limits.spool_bytes, making->session->stop);
+        if (making->input.state == INPUT_FOLDER) {
+            making->input.state = INPUT_FAILED;
+            making->input.error = EISDIR;
+        }
+        return;
+    }
+    int fd = folder_open(conversion->in_top, conversion->inside, &why);
+    if (fd >= 0)
+        input_of(&making->input, fd);
+    else
+        making->input = (struct input){.state = INPUT_FAILED, .fd = -1, .error = errno};
+}
+
+static bool open_target(struct making *making)
+{
+    const struct conversion *conversion = making->conversion;
+    unsigned flags = (conversion->out_top == AT_FDCWD ? OUT_FOLLOW : 0) | (making->options->dry_run ? 0 : OUT_MAKE);
+    int error = out_folder_open(&making->folder, conversion->out_top, conversion->out_folder, flags);
+    if (error == 0 || (error == ENOENT && making->options->dry_run))
+        return true;
+    add_output_failure(making, error);
+    return false;
+}
+
+/* Runs writer, comparer and judge; on a dry run, the plan alone. */
+static void run(struct making *making)
+{
+    struct session *session = making->session;
+    const struct convert_options *options = making->options;
+    struct job job = session_job(session, JOB_WRITE);
+    struct listener listener = rows_listener(&making->examination->rows);
+    job.key = options->key;
+    job.ties = options->ties;
+    job.disarm = options->disarm;
+    job.plan_only = options->dry_run;
+    job.want_rows = true;
+    job.discards = options->discards;
+    memcpy(job.discard, options->discard, sizeof job.discard);
+    if (!options->dry_run)
+        listener.tensor = NULL;
+    if (session->on_file != NULL)
+        session->on_file(session->on_file_context, making->conversion->path);
+    struct outcome *outcome = &making->examination->outcome;
+    if (options->dry_run) {
+        broker_run(&session->broker, &job, making->input.fd, -1, &listener, outcome);
+        return;
+    }
+    broker_convert(&session->broker, &job, making->input.fd, making->publish.fd, &listener, outcome);
+}
+
+/* From an open source and an open target folder to a published file, as far as it goes. */
+static void make(struct making *making)
+{
+    struct outcome *outcome = &making->examination->outcome;
+    if (!making->options->dry_run) {
+        int error = publish_begin(&making->publish, making->folder.fd, making->conversion->out_name);
+        if (error != 0) {
+            add_output_failure(making, error);
+            return;
+        }
+    }
+    run(making);
+    if (!input_unchanged(&making->input))
+        add_finding(findings_of(making), TV_FIND_SOURCE_CHANGED, "", "");
+    struct judgement judgement = policy_judge(&making->policy, &outcome->findings, outcome->complete);
+    if (making->options->dry_run || judgement.verdict != VERDICT_ACCEPT || !outcome->verified ||
+        session_stopped(making->session))
+        return;
+    bool replaces = making->before.what == PUBLISH_FILE;
+    int error = publish_commit(&making->publish, replaces ? &making->before : NULL);
+    making->published = error == 0;
+    if (error != 0)
+        add_output_failure(making, error);
+}
+
+static bool names_dangerous(const tv_findings *findings)
+{
+    for (uint32_t i = 0; i < findings->count && i < TV_FINDINGS_MAX; i++)
+        if (tv_finding_info_of(findings->items[i].id)->class_ == TV_CLASS_DANGEROUS)
+            return true;
+    return false;
+}
+
+/* A folder holds checkpoints without tensors by habit (training_args.bin): nothing to convert, and nothing wrong. */
+static bool holds_no_tensors(const tv_findings *findings)
+{
+    const tv_finding *error = tv_findings_first_error(findings);
+    return error != NULL && error->id == TV_FIND_NO_TENSORS;
+}
+
+/* What `check` would say of the source. A verified conversion has read all of it. */
+static enum verdict judge_source(const struct making *making)
+{
+    const struct outcome *outcome = &making->examination->outcome;
+    bool read = outcome->complete || outcome->said == OUTCOME_REJECTED;
+    if (read && name_disguise(making->conversion->path, outcome->kind) != TV_FIND_NONE)
+        return VERDICT_REJECT;
+    return policy_source_verdict(&making->session->policy, outcome->kind, &outcome->findings, read);
+}
+
+static struct judgement tell(struct making *making)
+{
+    const struct examination *examination = making->examination;
+    struct report report =
+        examination_report(examination, &making->policy, REPORT_CONVERT, &making->input, making->conversion->path);
+    struct statvfs space;
+    if (making->conversion->in_top >= 0 && holds_no_tensors(report.findings))
+        report.judgement = (struct judgement){.verdict = VERDICT_UNJUDGED};
+    report.source_verdict = judge_source(making);
+    report.disarmed = making->options->disarm && names_dangerous(report.findings);
+    report.verified = making->published;
+    report.planned = making->options->dry_run;
+    if (making->published || (report.planned && report.judgement.verdict == VERDICT_ACCEPT))
+        report.output = making->conversion->out_path;
+    if (report.planned && making->folder.fd >= 0 && fstatvfs(making->folder.fd, &space) == 0) {
+        report.has_free = true;
+        report.free_bytes = (uint64_t)space.f_bavail * space.f_frsize;
+    }
+    /* Severities are shown as they applied here: what was let pass is a warning. */
+    const struct policy *strict = making->session->reporter.policy;
+    making->session->reporter.policy = &making->policy;
+    session_report(making->session, &report);
+    making->session->reporter.policy = strict;
+    return report.judgement;
+}
+
+bool convert_one(struct session *session, const struct convert_options *options, const struct conversion *conversion,
+                 struct judgement *judgement)
+{
+    struct making making = {.session = session, .options = options, .conversion = conversion};
+    making.folder.fd = making.publish.fd = making.input.fd = -1;
+    making.policy = policy_for_convert(&session->policy, options->disarm);
+    making.examination = examination_new(session);
+    if (making.examination == NULL)
+        return false;
+    open_source(&making);
+    if (making.input.state == INPUT_FILE) {
+        if (open_target(&making) && target_is_free(&making))
+            make(&making);
+    } else if (making.input.state != INPUT_STOPPED) {
+        examine(session, making.examination, JOB_WRITE, &making.input, conversion->path);
+    }
+    bool told = !session_stopped(session) || making.published;
+    if (told)
+        *judgement = tell(&making);
+    publish_abort(&making.publish);
+    if (making.published)
+        out_folder_close(&making.folder);
+    else
+        out_folder_undo(&making.folder);
+    input_close(&making.input);
+    examination_free(making.examination);
+    return told;
+}

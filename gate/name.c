@@ -1,0 +1,65 @@
+/* Names (name.h). */
+#include "name.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* Endings by which loaders choose a file. Sources: transformers and diffusers (bin, safetensors, ckpt), torch.load by
+ * custom (pt, pth, th, tar), pickle.load and joblib by custom, numpy.load (npy, npz). */
+static const char *const endings[] = {
+    ".safetensors", ".pt",  ".pth",    ".bin", ".ckpt", ".th",  ".pt.tar", ".pth.tar", ".pkl",
+    ".pickle",      ".pck", ".joblib", ".dat", ".npy",  ".npz", ".ptl",    ".torch",   ".pytorch",
+};
+
+bool name_ends(const char *text, const char *suffix)
+{
+    size_t size = strlen(text), end = strlen(suffix);
+    return size >= end && strcasecmp(text + (size - end), suffix) == 0;
+}
+
+bool name_is_model(const char *path)
+{
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (name_ends(path, endings[i]))
+            return true;
+    return false;
+}
+
+tv_finding_id name_disguise(const char *path, tv_kind kind)
+{
+    /* Kinds that are judged: others are refused by check for what they are. */
+    static const struct {
+        tv_kind kind;
+        tv_finding_id finding;
+    } disguises[] = {
+        {TV_KIND_PICKLE, TV_FIND_PICKLE_IN_DISGUISE},     {TV_KIND_TORCH_LEGACY, TV_FIND_PICKLE_IN_DISGUISE},
+        {TV_KIND_TORCH_ZIP, TV_FIND_ARCHIVE_IN_DISGUISE}, {TV_KIND_TORCHSCRIPT, TV_FIND_ARCHIVE_IN_DISGUISE},
+        {TV_KIND_TORCH_TAR, TV_FIND_ARCHIVE_IN_DISGUISE}, {TV_KIND_NPZ, TV_FIND_ARCHIVE_IN_DISGUISE},
+        {TV_KIND_NUMPY, TV_FIND_ARCHIVE_IN_DISGUISE},
+    };
+    if (!name_ends(path, ".safetensors"))
+        return TV_FIND_NONE;
+    for (size_t i = 0; i < sizeof disguises / sizeof *disguises; i++)
+        if (disguises[i].kind == kind)
+            return disguises[i].finding;
+    return TV_FIND_NONE;
+}
+
+const char *name_of_path(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
+bool name_of_output(const char *name, char *out, size_t capacity)
+{
+    static const char prefix[] = "pytorch_", stem[] = "pytorch_model";
+    size_t stem_size = sizeof stem - 1;
+    if (strncmp(name, stem, stem_size) == 0 && (name[stem_size] == '.' || name[stem_size] == '-'))
+        name += sizeof prefix - 1;
+    const char *dot = strrchr(name, '.');
+    size_t kept = dot == NULL || dot == name ? strlen(name) : (size_t)(dot - name);
+    int size = snprintf(out, capacity, "%.*s.safetensors", (int)kept, name);
+    return size > 0 && (size_t)size < capacity && kept > 0;
+}

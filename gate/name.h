@@ -1,0 +1,24 @@
+/* Names: what a file's name promises a loader, and what an output is called. Names never decide what a file is. */
+#ifndef GATE_NAME_H
+#define GATE_NAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <tensorvet/finding.h>
+#include <tensorvet/kind.h>
+
+/* Would a loader of ours open a file of that name, whatever is in it? (Table in name.c.) */
+bool name_is_model(const char *path);
+/* The finding that a file called *.safetensors gets for being of that kind, or TV_FIND_NONE. */
+tv_finding_id name_disguise(const char *path, tv_kind kind);
+
+/* The last component of a path. */
+const char *name_of_path(const char *path);
+/* What the file of that name converts to (DESIGN 5.3): pytorch_model before '.' or '-' loses pytorch_, and the
+ * extension becomes .safetensors. False where it does not fit. */
+bool name_of_output(const char *name, char *out, size_t capacity);
+/* Does the text end so, in whatever case? */
+bool name_ends(const char *text, const char *suffix);
+
+#endif

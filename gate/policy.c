@@ -1,0 +1,141 @@
+/* The policy (policy.h). */
+#include "policy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#define CLASS_BIT(class_) (1u << (unsigned)(class_))
+
+const char *verdict_name(enum verdict verdict)
+{
+    static const char *const names[VERDICT_COUNT] = {
+        [VERDICT_ACCEPT] = "accept",
+        [VERDICT_REJECT] = "reject",
+        [VERDICT_UNDECIDED] = "undecided",
+        [VERDICT_UNJUDGED] = "unjudged",
+    };
+    return (unsigned)verdict < VERDICT_COUNT ? names[verdict] : "?";
+}
+
+struct policy policy_hub(void)
+{
+    struct policy policy = {.name = "hub", .limits = tv_limits_default(), .lets_pass = 0};
+    return policy;
+}
+
+struct policy policy_for_convert(const struct policy *policy, bool disarm)
+{
+    struct policy relaxed = *policy;
+    relaxed.lets_pass |= CLASS_BIT(TV_CLASS_REVIEWED) | CLASS_BIT(TV_CLASS_INERT_UNKNOWN);
+    if (disarm)
+        relaxed.lets_pass |= CLASS_BIT(TV_CLASS_DANGEROUS);
+    return relaxed;
+}
+
+tv_severity policy_severity(const struct policy *policy, tv_finding_id id)
+{
+    const tv_finding_info *row = tv_finding_info_of(id);
+    bool passes = (policy->lets_pass & CLASS_BIT(row->class_)) != 0;
+    return row->severity == TV_ERROR && passes ? TV_WARNING : row->severity;
+}
+
+/* Does this finding say something about the class of its file? Errors do; of the rest only those about globals, so that
+ * an accepted file with, say, an unaligned header is not called malformed. */
+static bool colours_class(tv_severity severity, tv_class class_)
+{
+    return severity == TV_ERROR || class_ <= TV_CLASS_DANGEROUS;
+}
+
+/* Is it an error of converting that no second try will mend? Then the user asked for something that we refuse. */
+static bool is_refusal(const tv_finding_info *row)
+{
+    return strcmp(row->stage, "convert") == 0 && row->remedy != TV_REMEDY_RETRY;
+}
+
+struct judgement policy_judge(const struct policy *policy, const tv_findings *findings, bool complete)
+{
+    struct judgement result = {.verdict = VERDICT_ACCEPT, .class_ = TV_CLASS_DATA_ONLY, .remedy = TV_REMEDY_NONE};
+    const tv_finding_info *decisive = NULL; /* the first error of the worst class; the machine's only if alone */
+    for (uint32_t i = 0; i < findings->count && i < TV_FINDINGS_MAX; i++) {
+        const tv_finding_info *row = tv_finding_info_of(findings->items[i].id);
+        tv_severity severity = policy_severity(policy, findings->items[i].id);
+        if (colours_class(severity, row->class_) && row->class_ > result.class_)
+            result.class_ = row->class_;
+        if (severity != TV_ERROR)
+            continue;
+        result.refused |= is_refusal(row);
+        bool machine = row->class_ == TV_CLASS_MACHINE;
+        if (decisive == NULL || (decisive->class_ == TV_CLASS_MACHINE && !machine) ||
+            (!machine && row->class_ > decisive->class_))
+            decisive = row;
+    }
+    if (decisive != NULL) {
+        result.verdict = decisive->class_ == TV_CLASS_MACHINE ? VERDICT_UNDECIDED : VERDICT_REJECT;
+        result.class_ =
+            result.verdict == VERDICT_REJECT && result.class_ == TV_CLASS_MACHINE ? decisive->class_ : result.class_;
+        result.remedy = decisive->remedy;
+    } else if (!complete) {
+        result.verdict = VERDICT_UNDECIDED;
+        result.class_ = TV_CLASS_MACHINE;
+        result.remedy = TV_REMEDY_RETRY;
+    }
+    result.retryable = result.verdict == VERDICT_UNDECIDED && result.remedy == TV_REMEDY_RETRY;
+    return result;
+}
+
+enum verdict policy_source_verdict(const struct policy *policy, tv_kind kind, const tv_findings *findings,
+                                   bool complete)
+{
+    bool undecided = false;
+    for (uint32_t i = 0; i < findings->count && i < TV_FINDINGS_MAX; i++) {
+        const tv_finding_info *row = tv_finding_info_of(findings->items[i].id);
+        if (strcmp(row->stage, "convert") == 0 || strcmp(row->stage, "verify") == 0)
+            continue;
+        if (policy_severity(policy, findings->items[i].id) != TV_ERROR)
+            continue;
+        if (row->class_ != TV_CLASS_MACHINE)
+            return VERDICT_REJECT;
+        undecided = true;
+    }
+    if (!complete || undecided)
+        return VERDICT_UNDECIDED;
+    return tv_kind_finding(kind) == TV_FIND_NONE ? VERDICT_ACCEPT : VERDICT_REJECT;
+}
+
+/* Everything that decides, as lines of text, into the digest. */
+static bool digest_rules(const struct policy *policy, EVP_MD_CTX *digest)
+{
+    char line[160];
+    size_t rows = 0;
+    int size = snprintf(line, sizeof line, "policy %s\n", policy->name);
+    bool ok = EVP_DigestUpdate(digest, line, (size_t)size) == 1;
+    for (int id = TV_FIND_NONE + 1; id < TV_FIND_COUNT; id++) {
+        tv_severity severity = policy_severity(policy, (tv_finding_id)id);
+        size = snprintf(line, sizeof line, "%s %s\n", tv_finding_info_of((tv_finding_id)id)->id,
+                        tv_severity_name(severity));
+        ok = ok && EVP_DigestUpdate(digest, line, (size_t)size) == 1;
+    }
+    const tv_limit_info *table = tv_limit_table(&rows);
+    for (size_t i = 0; i < rows; i++) {
+        unsigned long long value = tv_limit_get(&policy->limits, &table[i]);
+        size = snprintf(line, sizeof line, "%s=%llu\n", table[i].name, value);
+        ok = ok && EVP_DigestUpdate(digest, line, (size_t)size) == 1;
+    }
+    return ok;
+}
+
+void policy_digest(const struct policy *policy, char hex[POLICY_DIGEST_TEXT])
+{
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    hex[0] = '\0';
+    if (digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 && digest_rules(policy, digest) &&
+        EVP_DigestFinal_ex(digest, bytes, &size) == 1) {
+        for (unsigned int i = 0; i < size && i < 32; i++)
+            snprintf(hex + 2 * (size_t)i, 3, "%02x", bytes[i]);
+    }
+    EVP_MD_CTX_free(digest);
+}

@@ -1,0 +1,72 @@
+/* The report of one file, folder or conversion: a line of JSON (DESIGN 5.1) or a few lines of text.
+ *
+ * Trusts: the judgement. Promises: no untrusted byte reaches the output but through text.h; keys are added, never
+ * changed; the same input gives the same bytes under `reproducible`. */
+#ifndef GATE_REPORT_H
+#define GATE_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <tensorvet/finding.h>
+#include <tensorvet/kind.h>
+
+#include "policy.h"
+#include "rows.h"
+
+enum report_of { REPORT_CHECK, REPORT_INSPECT, REPORT_CONVERT, REPORT_FOLDER };
+
+struct report {
+    enum report_of of;
+    const char *path;   /* as given, or the folder's path, '/', and the entry's; untrusted bytes */
+    const char *target; /* where a symbolic link led, or NULL; untrusted bytes */
+    tv_kind kind;
+    bool complete; /* examined to the end */
+    struct judgement judgement;
+    const tv_findings *findings;
+    bool has_size;
+    uint64_t size;
+    bool has_digest;
+    uint8_t digest[32]; /* SHA-256 of a safetensors header */
+    uint64_t tensors, data_bytes;
+    double seconds;
+    const struct rows *rows; /* NULL where nothing was listed */
+
+    /* REPORT_CONVERT */
+    enum verdict source_verdict;
+    bool disarmed;      /* dangerous globals were there, and were dropped */
+    bool verified;      /* compared with the source, bit for bit */
+    bool planned;       /* --dry-run: nothing was written */
+    const char *output; /* NULL: none was written; untrusted bytes */
+    uint64_t output_size;
+    bool has_free; /* --dry-run: free_bytes are left where the output would go */
+    uint64_t free_bytes;
+
+    /* REPORT_FOLDER */
+    uint64_t counts[VERDICT_COUNT]; /* files by verdict */
+};
+
+struct reporter {
+    FILE *out;
+    bool json;
+    bool colour;       /* text: verdicts in colour */
+    bool quiet;        /* text: only what is not an accept */
+    bool verbose;      /* text: all of every list, and what was left alone */
+    bool reproducible; /* leave out what varies from run to run */
+    const struct policy *policy;
+    char policy_sha256[POLICY_DIGEST_TEXT];
+};
+
+/* Writes the report and flushes. False where memory or writing failed. */
+bool report_print(const struct reporter *reporter, const struct report *report);
+
+/* The two forms, for report_print. */
+bool report_json(const struct reporter *reporter, const struct report *report);
+bool report_text(const struct reporter *reporter, const struct report *report);
+
+/* "4.0 KiB", as people read sizes; returns text. */
+#define SIZE_TEXT 32
+const char *size_text(uint64_t bytes, char text[SIZE_TEXT]);
+
+#endif

@@ -1,0 +1,243 @@
+/* The report as people read it: what, where, why, and what to do next; a conversion in at most eight lines. */
+#include "report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "text.h"
+
+enum { FINDINGS_SHOWN = 8, ITEMS_SHOWN = 3 };
+
+static const char *const styles[] = {"\033[1;32m", "\033[1;31m", "\033[1;33m", "\033[2m"}; /* by verdict */
+
+static void put_verdict(const struct reporter *reporter, enum verdict verdict)
+{
+    bool styled = reporter->colour && (unsigned)verdict < VERDICT_COUNT;
+    fprintf(reporter->out, "%s%s%s", styled ? styles[verdict] : "", verdict_name(verdict), styled ? "\033[0m" : "");
+}
+
+/* Untrusted bytes, sanitized. */
+static void put_clean(const struct reporter *reporter, const char *bytes)
+{
+    struct text text = text_of(tv_span_str(bytes));
+    fputs(text.bytes == NULL ? "?" : text.bytes, reporter->out);
+    text_free(&text);
+}
+
+static void put_path(const struct reporter *reporter, const struct report *report)
+{
+    put_clean(reporter, report->path);
+    if (report->target != NULL) {
+        fputs(" (a link to ", reporter->out);
+        put_clean(reporter, report->target);
+        fputc(')', reporter->out);
+    }
+    fputs(": ", reporter->out);
+}
+
+/* ", a safetensors file, 4.0 KiB, 12 tensors" */
+static void put_what(const struct reporter *reporter, const struct report *report)
+{
+    char size[SIZE_TEXT];
+    if (report->complete || report->kind != TV_KIND_UNKNOWN)
+        fprintf(reporter->out, "%s, ", tv_kind_what(report->kind));
+    if (report->has_size)
+        fputs(size_text(report->size, size), reporter->out);
+    if (report->complete && report->tensors > 0)
+        fprintf(reporter->out, ", %" PRIu64 " tensor%s", report->tensors, report->tensors == 1 ? "" : "s");
+}
+
+static void put_finding(const struct reporter *reporter, const tv_finding *finding)
+{
+    char message[2048];
+    size_t size = tv_finding_message(finding, message, sizeof message);
+    struct text clean = text_of(tv_span_of(message, size));
+    tv_severity severity = policy_severity(reporter->policy, finding->id);
+    fprintf(reporter->out, "  %-8s %s", tv_severity_name(severity), tv_finding_info_of(finding->id)->id);
+    if (finding->offset != TV_NO_OFFSET)
+        fprintf(reporter->out, " at byte %" PRIu64, finding->offset);
+    fprintf(reporter->out, ": %s\n", clean.bytes == NULL ? "?" : clean.bytes);
+    text_free(&clean);
+}
+
+/* What to do next: the table's word on the first error. */
+static void put_todo(const struct reporter *reporter, const tv_findings *findings)
+{
+    for (uint32_t i = 0; i < findings->count && i < TV_FINDINGS_MAX; i++)
+        if (policy_severity(reporter->policy, findings->items[i].id) == TV_ERROR) {
+            fprintf(reporter->out, "  to do    %s\n", tv_finding_info_of(findings->items[i].id)->todo);
+            return;
+        }
+}
+
+/* Errors first, for they decide; then what else there is, where there is room or -v. */
+static void put_findings(const struct reporter *reporter, const tv_findings *findings)
+{
+    uint32_t shown = 0, all = 0;
+    for (int errors = 1; errors >= 0; errors--)
+        for (uint32_t i = 0; i < findings->count && i < TV_FINDINGS_MAX; i++) {
+            tv_severity severity = policy_severity(reporter->policy, findings->items[i].id);
+            if ((severity == TV_ERROR) != (errors == 1) || (severity == TV_NOTE && !reporter->verbose))
+                continue;
+            all++;
+            if (!reporter->verbose && shown >= FINDINGS_SHOWN)
+                continue;
+            put_finding(reporter, &findings->items[i]);
+            shown++;
+        }
+    uint64_t more = (uint64_t)all - shown + findings->omitted;
+    if (more > 0)
+        fprintf(reporter->out, "  \xE2\x80\xA6 %" PRIu64 " more%s\n", more, reporter->verbose ? "" : ", -v");
+    put_todo(reporter, findings);
+}
+
+/* The lines of a list, indented. */
+static void put_lines(const struct reporter *reporter, const char *title, const struct row_text *list)
+{
+    if (list->count + list->omitted == 0)
+        return;
+    fprintf(reporter->out, "%s\n", title);
+    for (const char *at = list->text, *end; at != NULL && at < list->text + list->size; at = end + 1) {
+        end = memchr(at, '\n', (size_t)(list->text + list->size - at));
+        if (end == NULL)
+            break;
+        fprintf(reporter->out, "  %.*s\n", (int)(end - at), at);
+    }
+    if (list->omitted > 0)
+        fprintf(reporter->out, "  \xE2\x80\xA6 %" PRIu64 " more than fit here\n", list->omitted);
+}
+
+/* "a, b, c, … 12 more, -v"; all of them under -v. */
+static void put_items(const struct reporter *reporter, const struct row_text *list)
+{
+    uint64_t shown = 0, all = list->count + list->omitted;
+    for (const char *at = list->text, *end; at != NULL && at < list->text + list->size; at = end + 1) {
+        end = memchr(at, '\n', (size_t)(list->text + list->size - at));
+        if (end == NULL || (shown >= ITEMS_SHOWN && !reporter->verbose))
+            break;
+        fprintf(reporter->out, "%s%.*s", shown == 0 ? "" : ", ", (int)(end - at), at);
+        shown++;
+    }
+    if (all > shown)
+        fprintf(reporter->out, ", \xE2\x80\xA6 %" PRIu64 " more%s", all - shown, reporter->verbose ? "" : ", -v");
+}
+
+/* "  ignored  3 objects: epoch (int), …" */
+static void put_item_line(const struct reporter *reporter, const char *label, const struct row_text *list,
+                          const char *one, const char *many)
+{
+    uint64_t count = list->count + list->omitted;
+    if (count == 0)
+        return;
+    fprintf(reporter->out, "  %-8s %" PRIu64 " %s: ", label, count, count == 1 ? one : many);
+    put_items(reporter, list);
+    fputc('\n', reporter->out);
+}
+
+static void text_check(const struct reporter *reporter, const struct report *report)
+{
+    bool accepted = report->judgement.verdict == VERDICT_ACCEPT;
+    if (report->judgement.verdict == VERDICT_UNJUDGED ? !reporter->verbose || reporter->quiet
+                                                      : accepted && reporter->quiet)
+        return;
+    put_path(reporter, report);
+    put_verdict(reporter, report->judgement.verdict);
+    if (!accepted && report->judgement.class_ < TV_CLASS_MACHINE && report->judgement.verdict == VERDICT_REJECT)
+        fprintf(reporter->out, " (%s)", tv_class_name(report->judgement.class_));
+    if (report->has_size || report->complete)
+        fputs(", ", reporter->out);
+    put_what(reporter, report);
+    fputc('\n', reporter->out);
+    put_findings(reporter, report->findings);
+}
+
+static void text_inspect(const struct reporter *reporter, const struct report *report)
+{
+    const struct row_text *lists = report->rows->lists;
+    char size[SIZE_TEXT];
+    put_path(reporter, report);
+    put_what(reporter, report);
+    if (report->complete && report->tensors > 0)
+        fprintf(reporter->out, ", %s of data", size_text(report->data_bytes, size));
+    fputc('\n', reporter->out);
+    put_findings(reporter, report->findings);
+    put_lines(reporter, "tensors", &lists[ROWS_TENSORS]);
+    put_lines(reporter, "shared", &lists[ROWS_SHARED]);
+    put_lines(reporter, "metadata", &lists[ROWS_METADATA]);
+    put_lines(reporter, "objects", &lists[ROWS_OBJECTS]);
+    put_lines(reporter, "globals", &lists[ROWS_GLOBALS]);
+    put_lines(reporter, "notes", &lists[ROWS_NOTES]);
+}
+
+static void put_written(const struct reporter *reporter, const struct report *report)
+{
+    char size[SIZE_TEXT];
+    fprintf(reporter->out, "  %-8s ", report->planned ? "would be" : "wrote");
+    put_clean(reporter, report->output);
+    fprintf(reporter->out, ", %s, %" PRIu64 " tensor%s\n", size_text(report->output_size, size), report->tensors,
+            report->tensors == 1 ? "" : "s");
+    if (!report->verified)
+        return;
+    double rate = report->seconds > 0 ? (double)report->output_size / report->seconds : 0;
+    fprintf(reporter->out, "  verified bit for bit against the source");
+    if (!reporter->reproducible)
+        fprintf(reporter->out, "; %.2f s in all, %s/s", report->seconds, size_text((uint64_t)rate, size));
+    fputc('\n', reporter->out);
+}
+
+static void text_convert(const struct reporter *reporter, const struct report *report)
+{
+    const struct row_text *lists = report->rows == NULL ? NULL : report->rows->lists;
+    bool done = report->judgement.verdict == VERDICT_ACCEPT;
+    if (report->judgement.verdict == VERDICT_UNJUDGED ? !reporter->verbose || reporter->quiet : done && reporter->quiet)
+        return;
+    put_path(reporter, report);
+    if (!done) {
+        put_verdict(reporter, report->judgement.verdict);
+        fputs(", ", reporter->out);
+    }
+    char size[SIZE_TEXT];
+    fprintf(reporter->out, "%s%s%s\n", tv_kind_what(report->kind), report->has_size ? ", " : "",
+            report->has_size ? size_text(report->size, size) : "");
+    if (done && lists != NULL) {
+        put_item_line(reporter, "chose", &lists[ROWS_NOTES], "thing", "things");
+        put_item_line(reporter, "dropped", &lists[ROWS_OBJECTS], "value that is no tensor",
+                      "values that are no tensors");
+        put_item_line(reporter, "not run", &lists[ROWS_DANGEROUS], "dangerous name", "dangerous names");
+        put_item_line(reporter, "not run", &lists[ROWS_UNKNOWN], "inert name", "inert names");
+        put_item_line(reporter, "tied", &lists[ROWS_SHARED], "name dropped", "names dropped");
+    }
+    if (done && report->output != NULL)
+        put_written(reporter, report);
+    if (done && lists != NULL && reporter->verbose)
+        put_lines(reporter, "  made contiguous", &lists[ROWS_CONTIGUOUS]);
+    if (!done || reporter->verbose)
+        put_findings(reporter, report->findings);
+    else if (lists != NULL && lists[ROWS_SHARED].count > 0)
+        fputs("  tip      tied names are in the metadata; --ties copy writes every name\n", reporter->out);
+}
+
+static void text_folder(const struct reporter *reporter, const struct report *report)
+{
+    if (report->judgement.verdict == VERDICT_ACCEPT && reporter->quiet)
+        return;
+    put_path(reporter, report);
+    put_verdict(reporter, report->judgement.verdict);
+    fputs(", a folder:", reporter->out);
+    for (int i = 0; i < VERDICT_COUNT; i++)
+        fprintf(reporter->out, "%s %" PRIu64 " %s", i == 0 ? "" : ",", report->counts[i],
+                verdict_name((enum verdict)i));
+    fputc('\n', reporter->out);
+    put_findings(reporter, report->findings);
+}
+
+bool report_text(const struct reporter *reporter, const struct report *report)
+{
+    switch (report->of) {
+    case REPORT_CHECK: text_check(reporter, report); break;
+    case REPORT_INSPECT: text_inspect(reporter, report); break;
+    case REPORT_CONVERT: text_convert(reporter, report); break;
+    case REPORT_FOLDER: text_folder(reporter, report); break;
+    }
+    return true;
+}

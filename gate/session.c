@@ -1,0 +1,171 @@
+/* A session (session.h): one file at a time. */
+#define _GNU_SOURCE
+#include "session.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "name.h"
+#include "vet.h"
+
+int session_open(struct session *session)
+{
+    policy_digest(&session->policy, session->reporter.policy_sha256);
+    session->reporter.policy = &session->policy;
+    return broker_open(&session->broker, session->stop);
+}
+
+void session_close(struct session *session)
+{
+    broker_close(&session->broker);
+}
+
+bool session_stopped(const struct session *session)
+{
+    return session->print_failed || (session->stop != NULL && *session->stop != 0);
+}
+
+int session_exit_status(const struct session *session)
+{
+    if (session->rejected)
+        return 1;
+    return session->undecided || session->examined == 0 || session->print_failed ? 3 : 0;
+}
+
+struct job session_job(const struct session *session, enum job_kind kind)
+{
+    struct job job;
+    memset(&job, 0, sizeof job);
+    job.kind = kind;
+    job.limits = session->policy.limits;
+    /* Without randomness the tables are still n log n (index.h): the seed is an extra. */
+    if (getrandom(&job.seed, sizeof job.seed, GRND_NONBLOCK) < 0)
+        job.seed = 0;
+    return job;
+}
+
+struct examination *examination_new(struct session *session)
+{
+    struct examination *examination = calloc(1, sizeof *examination);
+    if (examination == NULL)
+        session->undecided = true;
+    else
+        rows_init(&examination->rows, session->reporter.json, session->progress);
+    return examination;
+}
+
+void examination_free(struct examination *examination)
+{
+    if (examination != NULL)
+        rows_free(&examination->rows);
+    free(examination);
+}
+
+void add_finding(tv_findings *findings, tv_finding_id id, const char *subject, const char *detail)
+{
+    (void)tv_findings_add(findings, id, TV_NO_OFFSET, tv_span_str(subject), tv_span_str(detail));
+}
+
+/* Why an input could not be opened or spooled. */
+static void add_input_failure(const struct session *session, const struct input *input, tv_findings *findings)
+{
+    if (input->state != INPUT_TOO_LARGE) {
+        add_finding(findings, TV_FIND_UNREADABLE, "", strerrordesc_np(input->error));
+        return;
+    }
+    tv_finding *finding =
+        tv_findings_add(findings, TV_FIND_INPUT_TOO_LARGE, TV_NO_OFFSET, tv_span_str(""), tv_span_str(""));
+    finding->a = session->policy.limits.spool_bytes;
+}
+
+void examine(struct session *session, struct examination *examination, enum job_kind kind, const struct input *input,
+             const char *path)
+{
+    struct outcome *outcome = &examination->outcome;
+    if (input->state != INPUT_FILE) {
+        add_input_failure(session, input, &outcome->findings);
+        return;
+    }
+    if (session->on_file != NULL)
+        session->on_file(session->on_file_context, path);
+    struct job job = session_job(session, kind);
+    job.want_rows = kind == JOB_INSPECT;
+    struct listener listener = rows_listener(&examination->rows);
+    broker_run(&session->broker, &job, input->fd, -1, &listener, outcome);
+    tv_finding_id disguise = name_disguise(path, outcome->kind);
+    if (outcome->complete && disguise != TV_FIND_NONE)
+        add_finding(&outcome->findings, disguise, "", tv_kind_what(outcome->kind));
+    if (!input_unchanged(input))
+        add_finding(&outcome->findings, TV_FIND_SOURCE_CHANGED, "", "");
+}
+
+struct report examination_report(const struct examination *examination, const struct policy *policy, enum report_of of,
+                                 const struct input *input, const char *path)
+{
+    const struct outcome *outcome = &examination->outcome;
+    struct report report = {
+        .of = of,
+        .path = path,
+        .target = input->target,
+        .kind = outcome->kind,
+        .complete = outcome->complete,
+        .judgement = policy_judge(policy, &outcome->findings, outcome->complete),
+        .findings = &outcome->findings,
+        .has_size = input->state == INPUT_FILE,
+        .size = (uint64_t)input->seen.st_size,
+        .has_digest = outcome->has_digest,
+        .tensors = outcome->tensors,
+        .data_bytes = outcome->data_bytes,
+        .seconds = outcome->seconds,
+        .rows = &examination->rows,
+        .output_size = outcome->output_size,
+    };
+    memcpy(report.digest, outcome->digest, sizeof report.digest);
+    return report;
+}
+
+void session_report(struct session *session, const struct report *report)
+{
+    enum verdict verdict = report->judgement.verdict;
+    session->rejected |= verdict == VERDICT_REJECT || report->judgement.refused;
+    session->undecided |= verdict == VERDICT_UNDECIDED;
+    session->examined += report->of != REPORT_FOLDER && (verdict == VERDICT_ACCEPT || verdict == VERDICT_REJECT);
+    if (!report_print(&session->reporter, report))
+        session->print_failed = true;
+}
+
+/* One file that was named by the user. */
+static void vet_file(struct session *session, enum job_kind kind, const struct input *input, const char *path)
+{
+    struct examination *examination = examination_new(session);
+    if (examination == NULL)
+        return;
+    examine(session, examination, kind, input, path);
+    enum report_of of = kind == JOB_INSPECT ? REPORT_INSPECT : REPORT_CHECK;
+    struct report report = examination_report(examination, &session->policy, of, input, path);
+    if (!examination->outcome.interrupted)
+        session_report(session, &report);
+    examination_free(examination);
+}
+
+static void vet(struct session *session, enum job_kind kind, const char *path)
+{
+    struct input input;
+    input_open(&input, path, session->policy.limits.spool_bytes, session->stop);
+    if (input.state == INPUT_FOLDER)
+        vet_folder(session, kind, input.fd, path);
+    else if (input.state != INPUT_STOPPED)
+        vet_file(session, kind, &input, path);
+    input_close(&input);
+}
+
+void session_check(struct session *session, const char *path)
+{
+    vet(session, JOB_CHECK, path);
+}
+
+void session_inspect(struct session *session, const char *path)
+{
+    vet(session, JOB_INSPECT, path);
+}

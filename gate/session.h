@@ -1,0 +1,68 @@
+/* A session: files, folders and conversions under one policy, each examined in a fresh worker and reported at once.
+ *
+ * Trusts: the broker and the policy. Promises: one bad or unreadable file never stops the others; whatever was not
+ * examined to the end counts as undecided; every path that was asked for gets a report. */
+#ifndef GATE_SESSION_H
+#define GATE_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "broker.h"
+#include "input.h"
+#include "policy.h"
+#include "report.h"
+#include "rows.h"
+
+struct session {
+    struct broker broker;
+    struct policy policy;
+    struct reporter reporter;
+    struct progress_to progress;
+    /* Told which file is being read, before anything is; NULL: nobody. */
+    void (*on_file)(void *context, const char *path);
+    void *on_file_context;
+    const volatile int *stop; /* non-zero once a signal asked us to stop */
+
+    /* What the exit status is made of. */
+    bool rejected, undecided, print_failed;
+    uint64_t examined;
+};
+
+/* Opens the broker and fills the policy's digest. The caller has filled policy, reporter and stop. 0, or an errno. */
+int session_open(struct session *session);
+void session_close(struct session *session);
+/* DESIGN 5.1: 1 if anything was rejected or refused; else 3 if anything is undecided or nothing was examined; else 0.
+ */
+int session_exit_status(const struct session *session);
+bool session_stopped(const struct session *session);
+
+/* Checks or inspects a file or a folder, and reports. */
+void session_check(struct session *session, const char *path);
+void session_inspect(struct session *session, const char *path);
+
+/* One file's examination: what a worker said, with what was found before and after it. On the heap: findings are large.
+ */
+struct examination {
+    struct outcome outcome;
+    struct rows rows;
+};
+
+/* A job for that session with a fresh seed. */
+struct job session_job(const struct session *session, enum job_kind kind);
+/* An empty one; NULL without memory, and then the session counts one undecided. Free with examination_free. */
+struct examination *examination_new(struct session *session);
+void examination_free(struct examination *examination);
+/* Runs a check or inspect job on that input, and adds what the trusted side sees: source-changed, disguises. Where the
+ * input could not be opened, the one finding says why. */
+void examine(struct session *session, struct examination *examination, enum job_kind kind, const struct input *input,
+             const char *path);
+/* A report of it, judged by that policy; what `of` alone needs is the caller's to fill. */
+struct report examination_report(const struct examination *examination, const struct policy *policy, enum report_of of,
+                                 const struct input *input, const char *path);
+/* Adds a finding without offset. */
+void add_finding(tv_findings *findings, tv_finding_id id, const char *subject, const char *detail);
+/* Counts the judgement for the exit status and prints the report. */
+void session_report(struct session *session, const struct report *report);
+
+#endif

@@ -1,0 +1,74 @@
+/* A folder's vetting (vet.h). */
+#include "vet.h"
+
+#include <stdlib.h>
+
+#include "name.h"
+
+struct vetting {
+    struct session *session;
+    enum job_kind kind;
+    const char *folder;
+    struct folder_tally tally;
+};
+
+bool vet_leaves_alone(const struct outcome *outcome, const char *path)
+{
+    tv_finding_id finding = tv_kind_finding(outcome->kind);
+    if (!outcome->complete || finding == TV_FIND_NONE || finding == TV_FIND_LOADER_EXECUTES || name_is_model(path))
+        return false;
+    /* Any other error is about this file: a reader that crashed on it, say. */
+    for (uint32_t i = 0; i < outcome->findings.count && i < TV_FINDINGS_MAX; i++)
+        if (outcome->findings.items[i].id != finding &&
+            tv_finding_info_of(outcome->findings.items[i].id)->severity == TV_ERROR)
+            return false;
+    return true;
+}
+
+static void vet_opened(struct vetting *vetting, const struct folder_entry *entry, const char *path)
+{
+    struct session *session = vetting->session;
+    struct examination *examination = examination_new(session);
+    struct input input;
+    if (examination == NULL)
+        return;
+    input_of(&input, entry->fd);
+    examine(session, examination, vetting->kind, &input, path);
+    if (examination->outcome.interrupted) {
+        examination_free(examination);
+        return;
+    }
+    if (vet_leaves_alone(&examination->outcome, path)) {
+        folder_report_left_alone(session, &vetting->tally, examination, &input, path);
+    } else {
+        enum report_of of = vetting->kind == JOB_INSPECT ? REPORT_INSPECT : REPORT_CHECK;
+        struct report report = examination_report(examination, &session->policy, of, &input, path);
+        report.target = entry->target;
+        folder_tally_add(&vetting->tally, &report.judgement);
+        session_report(session, &report);
+    }
+    examination_free(examination);
+}
+
+static bool vet_entry(void *context, const struct folder_entry *entry)
+{
+    struct vetting *vetting = context;
+    char *path = path_join(vetting->folder, entry->path);
+    if (path == NULL)
+        vetting->session->undecided = true;
+    else if (entry->fd < 0)
+        folder_report_unopened(vetting->session, &vetting->tally, entry, path);
+    else
+        vet_opened(vetting, entry, path);
+    free(path);
+    return !session_stopped(vetting->session);
+}
+
+void vet_folder(struct session *session, enum job_kind kind, int top, const char *path)
+{
+    struct vetting vetting = {.session = session, .kind = kind, .folder = path};
+    folder_tally_start(&vetting.tally);
+    enum folder_end end = folder_walk(top, &session->policy.limits, vet_entry, &vetting);
+    if (end != FOLDER_STOPPED)
+        folder_report(session, path, &vetting.tally, end);
+}
