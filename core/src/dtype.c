@@ -26,7 +26,8 @@ uint32_t tv_dtype_bits(tv_dtype dtype)
 tv_dtype tv_dtype_by_name(tv_span name)
 {
     for (unsigned i = 0; i < TV_DTYPE_COUNT; i++)
-        if (table[i].size == name.size && memcmp(table[i].name, name.data, name.size) == 0)
+        if (table[i].size == name.size && table[i].name[0] == (char)name.data[0] &&
+            memcmp(table[i].name, name.data, name.size) == 0)
             return (tv_dtype)i;
     return TV_DTYPE_COUNT;
 }

@@ -3,7 +3,10 @@
  * Trusts: that the header is well-formed UTF-8 and begins with a brace. Promises: no recursion; stops at the first
  * thing that is wrong. Where that is the JSON itself it says no more than that: json_check then finds the place, as it
  * does for a header whose JSON breaks only after another rule was broken. So the grammar comes first, and yet the
- * header of a good file is read once. */
+ * header of a good file is read once.
+ *
+ * Each take_ function reads one thing at a position and returns the position behind it, or NOWHERE. No byte stands at
+ * NOWHERE, so a failure carries through whatever is read after it. */
 #include "header.h"
 
 #include <tensorvet/checked.h>
@@ -13,9 +16,10 @@
 #include "magic.h"
 #include "names.h"
 
+#define NOWHERE UINT64_MAX
+
 typedef struct reader {
     tv_span text;
-    uint64_t at; /* the next byte to be read */
     const tv_limits *limits;
     uint64_t capacity;       /* records there is room for */
     uint64_t metadata_bytes; /* so far */
@@ -25,15 +29,22 @@ typedef struct reader {
 
 /* ---- what is wrong ---- */
 
-/* Notes a broken rule and returns false. */
-static bool broken(reader *r, tv_finding_id id, uint64_t at, tv_span subject, tv_span detail)
+/* Notes a broken rule. */
+static uint64_t broken(reader *r, tv_finding_id id, uint64_t at, tv_span subject, tv_span detail)
 {
     problem found = {id, at, 0, 0, subject, detail};
     r->facts->problem = found;
-    return false;
+    return NOWHERE;
 }
 
-static bool tensor_broken(reader *r, tv_finding_id id, uint64_t at, const char *detail)
+static uint64_t broken_limit(reader *r, tv_finding_id id, uint64_t at, tv_span subject, uint64_t limit)
+{
+    problem found = {id, at, limit, 0, subject, tv_span_of(NULL, 0)};
+    r->facts->problem = found;
+    return NOWHERE;
+}
+
+static uint64_t tensor_broken(reader *r, tv_finding_id id, uint64_t at, const char *detail)
 {
     return broken(r, id, at, r->name, tv_span_str(detail));
 }
@@ -47,53 +58,42 @@ static bool tensor_numbers(reader *r, tv_finding_id id, uint64_t at, uint64_t a,
 
 /* ---- words ---- */
 
-static inline int peek(const reader *r)
+/* The position of the next thing: white space is left behind. */
+static inline uint64_t skip(const reader *r, uint64_t at)
 {
-    return tv_span_byte(r->text, r->at);
+    int c = tv_span_byte(r->text, at);
+    return c < 0 || c > ' ' ? at : json_space(r->text, at);
 }
 
-static inline void skip_space(reader *r)
+/* This character, after white space. */
+static inline uint64_t take(const reader *r, uint64_t at, char wanted)
 {
-    int c = peek(r);
-    if (c >= 0 && c <= ' ')
-        r->at = json_space(r->text, r->at);
+    at = skip(r, at);
+    return tv_span_byte(r->text, at) == wanted ? at + 1 : NOWHERE;
 }
 
-/* Takes this character, after white space. */
-static inline bool take(reader *r, char wanted)
+/* A string, right here. */
+static inline uint64_t take_string(const reader *r, uint64_t at, json_string *string)
 {
-    skip_space(r);
-    if (peek(r) != wanted)
-        return false;
-    r->at++;
-    return true;
+    bool good = tv_span_byte(r->text, at) == '"' && json_scan_string(r->text, at, string);
+    return good ? string->end + 1 : NOWHERE;
 }
 
-/* Takes a string, after white space. */
-static inline bool take_string(reader *r, json_string *string)
+/* After an item: a comma, or the bracket that closes (*over). */
+static inline uint64_t take_comma(const reader *r, uint64_t at, char close, bool *over)
 {
-    skip_space(r);
-    if (peek(r) != '"' || !json_scan_string(r->text, r->at, string))
-        return false;
-    r->at = string->end + 1;
-    return true;
-}
-
-/* After an item: takes the comma, or the bracket that closes (*over). */
-static inline bool take_comma(reader *r, char close, bool *over)
-{
-    skip_space(r);
-    int c = peek(r);
+    at = skip(r, at);
+    int c = tv_span_byte(r->text, at);
     *over = c == close;
-    r->at++;
-    return c == ',' || c == close;
+    return c == ',' || *over ? at + 1 : NOWHERE;
 }
 
-/* Does a value of that first character stand here? Where none of JSON's values can, the grammar's judge will say so. */
-static inline bool starts(reader *r, char first)
+/* After an opening bracket: the bracket that closes at once (*over), or nothing. */
+static inline uint64_t take_close(const reader *r, uint64_t at, char close, bool *over)
 {
-    skip_space(r);
-    return peek(r) == first;
+    uint64_t next = take(r, at, close);
+    *over = next != NOWHERE;
+    return *over ? next : at;
 }
 
 bool raw_is(tv_span raw, const char *word)
@@ -101,11 +101,18 @@ bool raw_is(tv_span raw, const char *word)
     return json_compare(raw, tv_span_str(word)) == 0;
 }
 
+/* The raw text of the string whose quote is at `quote`. */
+static tv_span string_at(tv_span text, uint64_t quote)
+{
+    json_string string;
+    return json_scan_string(text, quote, &string) ? json_raw(text, &string) : tv_span_of(NULL, 0);
+}
+
 /* ---- numbers ---- */
 
 #define INTEGER_MOST ((uint64_t)INT64_MAX)
 
-/* Where the text of the number at `at` ends: the first byte that no number has. */
+/* The text of the number at `at`: the bytes that numbers have. */
 static tv_span number_text(tv_span text, uint64_t at)
 {
     tv_span number;
@@ -119,7 +126,7 @@ static tv_span number_text(tv_span text, uint64_t at)
 }
 
 /* What it is that is no integer from 0 to 2^63-1. */
-static bool not_an_integer(reader *r, uint64_t at)
+static uint64_t not_an_integer(reader *r, uint64_t at)
 {
     int c = tv_span_byte(r->text, at);
     if (c != '-' && (c < '0' || c > '9'))
@@ -127,28 +134,33 @@ static bool not_an_integer(reader *r, uint64_t at)
     return broken(r, TV_FIND_INTEGER_OUT_OF_RANGE, at, r->name, number_text(r->text, at));
 }
 
-/* Takes an integer from 0 to 2^63-1 in JSON's one spelling of it: digits, no leading zero. */
-static inline bool take_integer(reader *r, uint64_t *out)
+enum { DIGITS_SURE = 18 }; /* so many digits are below 2^63 */
+
+/* An integer from 0 to 2^63-1 in JSON's one spelling of it: digits, no leading zero. */
+static inline uint64_t take_integer(reader *r, uint64_t at, uint64_t *out)
 {
-    skip_space(r);
-    uint64_t start = r->at, value = 0, at = start;
-    int c = tv_span_byte(r->text, at);
-    for (; c >= '0' && c <= '9'; c = tv_span_byte(r->text, ++at)) {
-        uint64_t digit = (uint64_t)(c - '0');
-        if (value > (INTEGER_MOST - digit) / 10)
+    at = skip(r, at);
+    uint64_t start = at, value = 0;
+    unsigned digit = (unsigned)tv_span_byte(r->text, at) - '0';
+    for (; digit <= 9; digit = (unsigned)tv_span_byte(r->text, ++at) - '0') {
+        if (at - start >= DIGITS_SURE && value > (INTEGER_MOST - digit) / 10)
             return not_an_integer(r, start);
         value = value * 10 + digit;
     }
+    int c = tv_span_byte(r->text, at);
     if (at == start || c == '.' || c == 'e' || c == 'E')
         return not_an_integer(r, start);
     if (at - start > 1 && tv_span_byte(r->text, start) == '0')
-        return false; /* 01 is no JSON */
-    r->at = at;
+        return NOWHERE; /* 01 is no JSON */
     *out = value;
-    return true;
+    return at;
 }
 
 /* ---- one tensor ---- */
+
+typedef enum field { DTYPE, SHAPE, DATA_OFFSETS, FIELDS } field;
+
+static const char *const field_names[FIELDS] = {"dtype", "shape", "data_offsets"};
 
 /* A tensor's entry while it is read. */
 typedef struct entry {
@@ -160,22 +172,43 @@ typedef struct entry {
     bool overflow;    /* the product exceeds 64 bits */
 } entry;
 
-typedef enum field { DTYPE, SHAPE, DATA_OFFSETS, FIELDS } field;
-
-static const char *const field_names[FIELDS] = {"dtype", "shape", "data_offsets"};
-
-static inline field field_of(tv_span raw, bool escaped)
+/* The field of that key. */
+static field field_of(tv_span raw)
 {
-    if (raw.size == 5 && memcmp(raw.data, "dtype", 5) == 0)
-        return DTYPE;
-    if (raw.size == 5 && memcmp(raw.data, "shape", 5) == 0)
-        return SHAPE;
-    if (raw.size == 12 && memcmp(raw.data, "data_offsets", 12) == 0)
-        return DATA_OFFSETS;
-    for (unsigned i = 0; escaped && i < FIELDS; i++)
+    for (unsigned i = 0; i < FIELDS; i++)
         if (raw_is(raw, field_names[i]))
             return (field)i;
     return FIELDS;
+}
+
+/* Is the text at `at` that word, of `size` bytes? */
+static inline bool word_at(const reader *r, uint64_t at, const char *word, size_t size)
+{
+    tv_span here;
+    return tv_span_sub(r->text, at, size, &here) && memcmp(here.data, word, size) == 0;
+}
+
+#define WORD_SIZE(word)      (sizeof(word) - 1)
+#define WORD_AT(r, at, word) word_at(r, at, word, WORD_SIZE(word))
+
+/* A field's key and colon. The comparisons with whole words only save time, for keys as every writer spells them. */
+static inline uint64_t take_key(const reader *r, uint64_t at, field *which)
+{
+    json_string string;
+    *which = DTYPE;
+    if (WORD_AT(r, at, "\"dtype\":"))
+        return at + WORD_SIZE("\"dtype\":");
+    *which = SHAPE;
+    if (WORD_AT(r, at, "\"shape\":"))
+        return at + WORD_SIZE("\"shape\":");
+    *which = DATA_OFFSETS;
+    if (WORD_AT(r, at, "\"data_offsets\":"))
+        return at + WORD_SIZE("\"data_offsets\":");
+    at = take_string(r, at, &string);
+    if (at == NOWHERE)
+        return NOWHERE;
+    *which = field_of(json_raw(r->text, &string));
+    return take(r, at, ':');
 }
 
 /* The dtype of a raw text that may hold escapes. */
@@ -187,20 +220,41 @@ static tv_dtype escaped_dtype(tv_span raw)
     return TV_DTYPE_COUNT;
 }
 
-static bool take_dtype(reader *r, entry *e)
+/* A dtype, as most tensors have one: compared as a whole word, only to save time. Its size, or 0. */
+static inline uint64_t common_dtype(const reader *r, uint64_t at, uint8_t *dtype)
+{
+    if (WORD_AT(r, at, "\"F32\"")) {
+        *dtype = TV_F32;
+        return WORD_SIZE("\"F32\"");
+    }
+    if (WORD_AT(r, at, "\"BF16\"")) {
+        *dtype = TV_BF16;
+        return WORD_SIZE("\"BF16\"");
+    }
+    if (WORD_AT(r, at, "\"F16\"")) {
+        *dtype = TV_F16;
+        return WORD_SIZE("\"F16\"");
+    }
+    return 0;
+}
+
+static inline uint64_t take_dtype(reader *r, uint64_t at, entry *e)
 {
     json_string string;
-    if (!starts(r, '"'))
-        return tensor_broken(r, TV_FIND_WRONG_TYPE, r->at, "a string");
-    uint64_t quote = r->at;
-    if (!take_string(r, &string))
-        return false;
+    uint64_t quote = skip(r, at), common = common_dtype(r, quote, &e->tensor->dtype);
+    if (common > 0)
+        return quote + common;
+    if (tv_span_byte(r->text, quote) != '"')
+        return tensor_broken(r, TV_FIND_WRONG_TYPE, quote, "a string");
+    at = take_string(r, quote, &string);
+    if (at == NOWHERE)
+        return NOWHERE;
     tv_span raw = json_raw(r->text, &string);
     tv_dtype dtype = string.escaped ? escaped_dtype(raw) : tv_dtype_by_name(raw);
     if (dtype == TV_DTYPE_COUNT)
         return broken(r, TV_FIND_UNKNOWN_DTYPE, quote, r->name, raw);
     e->tensor->dtype = (uint8_t)dtype;
-    return true;
+    return at;
 }
 
 /* A rank is kept in 16 bits. */
@@ -209,72 +263,72 @@ static uint64_t rank_most(const tv_limits *limits)
     return limits->rank < UINT16_MAX ? limits->rank : UINT16_MAX;
 }
 
-static bool take_dimension(reader *r, entry *e)
+static inline uint64_t take_dimension(reader *r, uint64_t at, entry *e)
 {
     uint64_t size = 0;
     if (e->tensor->rank >= rank_most(r->limits))
-        return tensor_numbers(r, TV_FIND_RANK_TOO_LARGE, e->shape_at, rank_most(r->limits), 0);
-    if (!take_integer(r, &size))
-        return false;
+        return broken_limit(r, TV_FIND_RANK_TOO_LARGE, e->shape_at, r->name, rank_most(r->limits));
+    at = take_integer(r, at, &size);
     e->tensor->rank++;
     if (size == 0)
         e->empty = true;
     else if (!tv_mul(e->product, size, &e->product))
         e->overflow = true;
-    return true;
+    return at;
 }
 
-static bool take_shape(reader *r, entry *e)
+static inline uint64_t take_shape(reader *r, uint64_t at, entry *e)
 {
     bool over = false;
-    if (!starts(r, '['))
-        return tensor_broken(r, TV_FIND_WRONG_TYPE, r->at, "an array");
-    e->shape_at = r->at;
-    e->tensor->shape_at = (uint32_t)r->at;
-    r->at++;
-    if (take(r, ']'))
-        return true;
-    while (!over)
-        if (!take_dimension(r, e) || !take_comma(r, ']', &over))
-            return false;
-    return true;
+    at = skip(r, at);
+    if (tv_span_byte(r->text, at) != '[')
+        return tensor_broken(r, TV_FIND_WRONG_TYPE, at, "an array");
+    e->shape_at = at;
+    e->tensor->shape_at = (uint32_t)at;
+    at = take_close(r, at + 1, ']', &over);
+    while (!over && at != NOWHERE) {
+        at = take_dimension(r, at, e);
+        at = take_comma(r, at, ']', &over);
+    }
+    return at;
 }
 
-static bool take_offsets(reader *r, entry *e)
+static inline uint64_t take_offsets(reader *r, uint64_t at, entry *e)
 {
     bool over = false;
-    if (!starts(r, '['))
-        return tensor_broken(r, TV_FIND_WRONG_TYPE, r->at, "an array");
-    e->offsets_at = r->at++;
-    if (take(r, ']'))
+    at = skip(r, at);
+    if (tv_span_byte(r->text, at) != '[')
+        return tensor_broken(r, TV_FIND_WRONG_TYPE, at, "an array");
+    e->offsets_at = at;
+    at = take_close(r, at + 1, ']', &over);
+    if (over)
         return tensor_broken(r, TV_FIND_INTEGER_OUT_OF_RANGE, e->offsets_at, "no offset at all");
-    if (!take_integer(r, &e->tensor->begin) || !take_comma(r, ']', &over))
-        return false;
+    at = take_integer(r, at, &e->tensor->begin);
+    at = take_comma(r, at, ']', &over);
     if (over)
         return tensor_broken(r, TV_FIND_INTEGER_OUT_OF_RANGE, e->offsets_at, "one offset");
-    if (!take_integer(r, &e->tensor->end) || !take_comma(r, ']', &over))
-        return false;
-    return over || tensor_broken(r, TV_FIND_INTEGER_OUT_OF_RANGE, e->offsets_at, "a third offset");
+    at = take_integer(r, at, &e->tensor->end);
+    at = take_comma(r, at, ']', &over);
+    if (!over && at != NOWHERE)
+        return tensor_broken(r, TV_FIND_INTEGER_OUT_OF_RANGE, e->offsets_at, "a third offset");
+    return at;
 }
 
 /* One field, key and value. */
-static bool take_field(reader *r, entry *e)
+static inline uint64_t take_field(reader *r, uint64_t at, entry *e)
 {
-    json_string string;
-    if (!take_string(r, &string))
-        return false;
-    tv_span raw = json_raw(r->text, &string);
-    field which = field_of(raw, string.escaped);
-    if (which == FIELDS)
-        return broken(r, TV_FIND_UNKNOWN_FIELD, string.begin - 1, r->name, raw);
-    if ((e->seen & 1u << which) != 0)
-        return broken(r, TV_FIND_DUPLICATE_FIELD, string.begin - 1, r->name, raw);
+    field which = FIELDS;
+    uint64_t key_at = skip(r, at);
+    at = take_key(r, key_at, &which);
+    if (at == NOWHERE)
+        return NOWHERE;
+    if (which == FIELDS || (e->seen & 1u << which) != 0)
+        return broken(r, which == FIELDS ? TV_FIND_UNKNOWN_FIELD : TV_FIND_DUPLICATE_FIELD, key_at, r->name,
+                      string_at(r->text, key_at));
     e->seen |= 1u << which;
-    if (!take(r, ':'))
-        return false;
     if (which == DTYPE)
-        return take_dtype(r, e);
-    return which == SHAPE ? take_shape(r, e) : take_offsets(r, e);
+        return take_dtype(r, at, e);
+    return which == SHAPE ? take_shape(r, at, e) : take_offsets(r, at, e);
 }
 
 /* The rules for a tensor whose fields are all there. The size in bits must fit 64 bits even where a dimension is 0:
@@ -296,21 +350,25 @@ static bool check_tensor(reader *r, const entry *e)
     return true;
 }
 
-static bool take_tensor(reader *r, tv_tensor *tensor)
+static inline uint64_t take_tensor(reader *r, uint64_t at, tv_tensor *tensor)
 {
     entry e = {.tensor = tensor, .product = 1};
     bool over = false;
-    if (!starts(r, '{'))
-        return tensor_broken(r, TV_FIND_WRONG_TYPE, r->at, "an object");
-    e.brace_at = r->at++;
-    over = take(r, '}');
-    while (!over)
-        if (!take_field(r, &e) || !take_comma(r, '}', &over))
-            return false;
+    at = skip(r, at);
+    if (tv_span_byte(r->text, at) != '{')
+        return tensor_broken(r, TV_FIND_WRONG_TYPE, at, "an object");
+    e.brace_at = at;
+    at = take_close(r, at + 1, '}', &over);
+    while (!over && at != NOWHERE) {
+        at = take_field(r, at, &e);
+        at = take_comma(r, at, '}', &over);
+    }
+    if (at == NOWHERE)
+        return NOWHERE;
     for (unsigned i = 0; i < FIELDS; i++)
         if ((e.seen & 1u << i) == 0)
             return tensor_broken(r, TV_FIND_MISSING_FIELD, e.brace_at, field_names[i]);
-    return check_tensor(r, &e);
+    return check_tensor(r, &e) ? at : NOWHERE;
 }
 
 /* ---- names ---- */
@@ -322,18 +380,15 @@ static bool check_name(reader *r, const json_string *string)
     name_facts facts = {raw.size, false, false};
     if (!string->plain)
         facts = name_examine(raw);
-    if (facts.size > r->limits->name_bytes) {
-        (void)broken(r, TV_FIND_NAME_TOO_LONG, string->begin - 1, raw, tv_span_of(NULL, 0));
-        r->facts->problem.a = r->limits->name_bytes;
-        return false;
-    }
-    if (facts.control)
-        return broken(r, TV_FIND_NAME_CONTROL_CHARACTER, string->begin - 1, raw, tv_span_of(NULL, 0));
-    if (facts.bidi && r->facts->bidi_count++ == 0) {
+    if (facts.size > r->limits->name_bytes)
+        (void)broken_limit(r, TV_FIND_NAME_TOO_LONG, string->begin - 1, raw, r->limits->name_bytes);
+    else if (facts.control)
+        (void)broken(r, TV_FIND_NAME_CONTROL_CHARACTER, string->begin - 1, raw, tv_span_of(NULL, 0));
+    else if (facts.bidi && r->facts->bidi_count++ == 0) {
         r->facts->bidi_at = string->begin - 1;
         r->facts->bidi_size = raw.size;
     }
-    return true;
+    return r->facts->problem.id == TV_FIND_NONE;
 }
 
 /* ---- metadata ---- */
@@ -344,52 +399,50 @@ static uint64_t decoded_size(tv_span raw, const json_string *string)
 }
 
 /* What a value that is no string breaks: a tensor's fields tell that a tensor has taken the reserved name. */
-static bool metadata_broken(reader *r, tv_span key)
+static uint64_t metadata_broken(reader *r, uint64_t at, tv_span key)
 {
-    if (peek(r) == '[' && (raw_is(key, "shape") || raw_is(key, "data_offsets")))
-        return broken(r, TV_FIND_NAME_RESERVED, r->at, tv_span_str("__metadata__"), tv_span_of(NULL, 0));
-    return broken(r, TV_FIND_METADATA_WRONG_TYPE, r->at, key, tv_span_of(NULL, 0));
+    if (tv_span_byte(r->text, at) == '[' && (raw_is(key, "shape") || raw_is(key, "data_offsets")))
+        return broken(r, TV_FIND_NAME_RESERVED, at, tv_span_str("__metadata__"), tv_span_of(NULL, 0));
+    return broken(r, TV_FIND_METADATA_WRONG_TYPE, at, key, tv_span_of(NULL, 0));
 }
 
-static bool take_pair(reader *r)
+static uint64_t take_pair(reader *r, uint64_t at)
 {
     json_string key, value;
-    if (!take_string(r, &key) || !check_name(r, &key))
-        return false;
+    at = take_string(r, skip(r, at), &key);
+    if (at == NOWHERE || !check_name(r, &key))
+        return NOWHERE;
     tv_span raw = json_raw(r->text, &key);
     r->facts->metadata_count++;
-    if (!take(r, ':'))
-        return false;
-    if (!starts(r, '"'))
-        return metadata_broken(r, raw);
-    if (!take_string(r, &value))
-        return false;
+    at = skip(r, take(r, at, ':'));
+    if (at != NOWHERE && tv_span_byte(r->text, at) != '"')
+        return metadata_broken(r, at, raw);
+    at = take_string(r, at, &value);
+    if (at == NOWHERE)
+        return NOWHERE;
     r->metadata_bytes += decoded_size(json_raw(r->text, &value), &value);
-    if (r->metadata_bytes <= r->limits->metadata_bytes)
-        return true;
-    (void)broken(r, TV_FIND_METADATA_TOO_LARGE, value.begin - 1, raw, tv_span_of(NULL, 0));
-    r->facts->problem.a = r->limits->metadata_bytes;
-    return false;
+    if (r->metadata_bytes > r->limits->metadata_bytes)
+        return broken_limit(r, TV_FIND_METADATA_TOO_LARGE, value.begin - 1, raw, r->limits->metadata_bytes);
+    return at;
 }
 
-static bool take_metadata(reader *r, uint64_t key_at)
+static uint64_t take_metadata(reader *r, uint64_t at, uint64_t key_at)
 {
     bool over = false;
     tv_span name = tv_span_str("__metadata__");
-    if (r->facts->metadata_at != 0) {
-        (void)broken(r, TV_FIND_DUPLICATE_KEY, key_at, name, tv_span_of(NULL, 0));
-        r->facts->problem.a = PREFIX_BYTES + r->facts->metadata_key_at;
-        return false;
-    }
-    if (!starts(r, '{'))
-        return broken(r, TV_FIND_METADATA_WRONG_TYPE, r->at, name, tv_span_of(NULL, 0));
+    if (r->facts->metadata_at != 0)
+        return broken_limit(r, TV_FIND_DUPLICATE_KEY, key_at, name, PREFIX_BYTES + r->facts->metadata_key_at);
+    at = skip(r, at);
+    if (tv_span_byte(r->text, at) != '{')
+        return broken(r, TV_FIND_METADATA_WRONG_TYPE, at, name, tv_span_of(NULL, 0));
     r->facts->metadata_key_at = key_at;
-    r->facts->metadata_at = r->at++;
-    over = take(r, '}');
-    while (!over)
-        if (!take_pair(r) || !take_comma(r, '}', &over))
-            return false;
-    return true;
+    r->facts->metadata_at = at;
+    at = take_close(r, at + 1, '}', &over);
+    while (!over && at != NOWHERE) {
+        at = take_pair(r, at);
+        at = take_comma(r, at, '}', &over);
+    }
+    return at;
 }
 
 /* ---- the whole ---- */
@@ -400,40 +453,42 @@ static inline bool is_metadata(tv_span raw, bool escaped)
 }
 
 /* One member of the header: a tensor, or the metadata. */
-static bool take_member(reader *r)
+static inline uint64_t take_member(reader *r, uint64_t at)
 {
     json_string key;
-    if (!take_string(r, &key))
-        return false;
+    at = take(r, take_string(r, skip(r, at), &key), ':');
+    if (at == NOWHERE)
+        return NOWHERE;
     tv_span raw = json_raw(r->text, &key);
     if (is_metadata(raw, key.escaped))
-        return take(r, ':') && take_metadata(r, key.begin - 1);
+        return take_metadata(r, at, key.begin - 1);
     if (!check_name(r, &key))
-        return false;
+        return NOWHERE;
     if (raw.size == 0 && r->facts->empty_count++ == 0)
         r->facts->empty_at = key.begin - 1;
     if (r->facts->count >= r->capacity)
-        return false; /* more members than bytes for them: not JSON, or not tensors; never for a good header */
+        return NOWHERE; /* never for a good header: capacity is what its length allows */
     tv_tensor *tensor = &r->facts->tensors[r->facts->count++];
     tensor->name_at = (uint32_t)key.begin;
     tensor->name_size = (uint32_t)raw.size;
     tensor->name_escaped = key.escaped;
     tensor->rank = 0;
     r->name = raw;
-    return take(r, ':') && take_tensor(r, tensor);
+    return take_tensor(r, at, tensor);
 }
 
+/* The header from behind its opening brace: is it complete? */
 static bool take_header(reader *r)
 {
     bool over = false;
-    r->at = 1;
-    over = take(r, '}');
-    while (!over)
-        if (!take_member(r) || !take_comma(r, '}', &over))
-            return false;
-    while (peek(r) == ' ')
-        r->at++;
-    return r->at == r->text.size;
+    uint64_t at = take_close(r, 1, '}', &over);
+    while (!over && at != NOWHERE) {
+        at = take_member(r, at);
+        at = take_comma(r, at, '}', &over);
+    }
+    while (tv_span_byte(r->text, at) == ' ')
+        at++;
+    return at == r->text.size;
 }
 
 tv_status header_read(tv_span header, const tv_limits *limits, tv_arena *arena, header_facts *facts)

@@ -127,16 +127,27 @@ static bool next_name(name_walk *walk, json_string *name)
     return true;
 }
 
-/* Enters the names one by one. NAME_TOO_SLOW: they collide too much to go on. */
+enum { NAMES_AT_ONCE = 16 };
+
+/* Enters the names in small batches: the table is larger than the cache, and its places are fetched while the next
+ * names are hashed. NAME_TOO_SLOW: they collide too much to go on. */
 static name_found hash_names(name_table *table, name_walk walk, uint32_t *first, uint32_t *second)
 {
-    json_string name;
-    while (next_name(&walk, &name)) {
-        *second = (uint32_t)name.begin;
-        name_found found =
-            name_table_enter(table, (uint32_t)name.begin, (uint32_t)(name.end - name.begin), name.escaped, first);
-        if (found != NAME_NEW)
-            return found;
+    while (walk.left > 0) {
+        uint32_t at[NAMES_AT_ONCE];
+        uint64_t hash[NAMES_AT_ONCE];
+        json_string name;
+        unsigned count = 0;
+        for (; count < NAMES_AT_ONCE && next_name(&walk, &name); count++) {
+            at[count] = (uint32_t)name.begin;
+            hash[count] = name_table_hash(table, at[count], (uint32_t)(name.end - name.begin), name.escaped);
+        }
+        for (unsigned i = 0; i < count; i++) {
+            *second = at[i];
+            name_found found = name_table_enter(table, at[i], hash[i], first);
+            if (found != NAME_NEW)
+                return found;
+        }
     }
     return NAME_NEW;
 }

@@ -5,50 +5,6 @@
 
 #include "utf8.h"
 
-#define EACH_BYTE(b) (0x0101010101010101u * (b))
-#define HIGH_BITS    EACH_BYTE(0x80u)
-
-/* The high bit of each byte of `word` that is zero. Bytes above the first such byte may be wrong (the subtraction
- * borrows), so only the lowest bit of the result counts. */
-static inline uint64_t zero_bytes(uint64_t word)
-{
-    return (word - EACH_BYTE(1u)) & ~word & HIGH_BITS;
-}
-
-/* Likewise for bytes below 0x20. */
-static inline uint64_t control_bytes(uint64_t word)
-{
-    return (word - EACH_BYTE(0x20u)) & ~word & HIGH_BITS;
-}
-
-/* The index of the lowest byte that is marked: all bits below the mark, one counted from each byte. */
-static inline uint64_t lowest_byte(uint64_t marks)
-{
-    uint64_t below = (marks & (0 - marks)) - 1;
-    return ((below >> 7 & EACH_BYTE(1u)) * EACH_BYTE(1u)) >> 56;
-}
-
-/* Walks over characters that need no attention, 8 at a time: to the first quote, backslash or control character, or
- * to within 8 bytes of the end. Clears *plain where it meets anything that is not 0x20 to 0x7e. */
-static inline uint64_t plain_run(tv_span text, uint64_t at, bool *plain)
-{
-    uint64_t word = 0, odd = 0;
-    while (tv_span_u64(text, at, &word)) {
-        uint64_t stop = zero_bytes(word ^ EACH_BYTE('"')) | zero_bytes(word ^ EACH_BYTE('\\')) | control_bytes(word);
-        uint64_t strange = (word | zero_bytes(word ^ EACH_BYTE(0x7fu))) & HIGH_BITS;
-        if (stop != 0) {
-            odd |= strange & (stop ^ (stop - 1)); /* only what comes before the stop */
-            at += lowest_byte(stop);
-            break;
-        }
-        odd |= strange;
-        at += 8;
-    }
-    if (odd != 0)
-        *plain = false;
-    return at;
-}
-
 static int hex_digit(int c)
 {
     if (c >= '0' && c <= '9')
@@ -102,16 +58,11 @@ static unsigned escape(tv_span text, uint64_t at, uint32_t *code)
     return 12;
 }
 
-bool json_scan_string(tv_span text, uint64_t quote, json_string *string)
+bool json_scan_rest(tv_span text, uint64_t at, json_string *string)
 {
-    uint64_t at = quote + 1;
-    string->begin = at;
-    string->escaped = false;
-    string->plain = true;
     for (;;) {
         uint32_t code = 0;
         unsigned size = 1;
-        at = plain_run(text, at, &string->plain);
         int c = tv_span_byte(text, at);
         string->end = at;
         if (c == '"')
@@ -127,7 +78,7 @@ bool json_scan_string(tv_span text, uint64_t quote, json_string *string)
         } else if (c >= 0x7f) {
             string->plain = false;
         }
-        at += size;
+        at = json_plain_run(text, at + size, &string->plain);
     }
 }
 

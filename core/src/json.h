@@ -14,9 +14,65 @@ typedef struct json_string {
     bool plain;          /* nothing but the ASCII characters 0x20 to 0x7e, and no backslash */
 } json_string;
 
+#define JSON_EACH_BYTE(b) (0x0101010101010101u * (b))
+#define JSON_HIGH_BITS    JSON_EACH_BYTE(0x80u)
+
+/* The high bit of each byte of `word` that is zero. Bytes above the first such byte may be wrong (the subtraction
+ * borrows), so only the lowest bit of the result counts. */
+static inline uint64_t json_zero_bytes(uint64_t word)
+{
+    return (word - JSON_EACH_BYTE(1u)) & ~word & JSON_HIGH_BITS;
+}
+
+/* Likewise for bytes below 0x20. */
+static inline uint64_t json_control_bytes(uint64_t word)
+{
+    return (word - JSON_EACH_BYTE(0x20u)) & ~word & JSON_HIGH_BITS;
+}
+
+/* The index of the lowest byte that is marked: all bits below the mark, one counted from each byte. */
+static inline uint64_t json_lowest_byte(uint64_t marks)
+{
+    uint64_t below = (marks & (0 - marks)) - 1;
+    return ((below >> 7 & JSON_EACH_BYTE(1u)) * JSON_EACH_BYTE(1u)) >> 56;
+}
+
+/* Walks over characters that need no attention, 8 at a time: to the first quote, backslash or control character, or
+ * to within 8 bytes of the end. Clears *plain where it meets anything that is not 0x20 to 0x7e. */
+static inline uint64_t json_plain_run(tv_span text, uint64_t at, bool *plain)
+{
+    uint64_t word = 0, odd = 0;
+    while (tv_span_u64(text, at, &word)) {
+        uint64_t stop = json_zero_bytes(word ^ JSON_EACH_BYTE('"')) | json_zero_bytes(word ^ JSON_EACH_BYTE('\\')) |
+                        json_control_bytes(word);
+        /* bytes of 0x80 and more, and 0x7f, which becomes one; only a byte of 0xff, strange itself, carries */
+        uint64_t strange = (word | (word + JSON_EACH_BYTE(1u))) & JSON_HIGH_BITS;
+        if (stop != 0) {
+            odd |= strange & (stop ^ (stop - 1)); /* only what comes before the stop */
+            at += json_lowest_byte(stop);
+            break;
+        }
+        odd |= strange;
+        at += 8;
+    }
+    if (odd != 0)
+        *plain = false;
+    return at;
+}
+
+/* The rest of a string from `at` on; *string's other members are set. As json_scan_string. */
+bool json_scan_rest(tv_span text, uint64_t at, json_string *string);
+
 /* Scans the string whose opening quote is at `quote`. False: *string's end is the byte that is wrong (the backslash of
  * a bad escape or lone surrogate, a raw control character, the end of the text). */
-bool json_scan_string(tv_span text, uint64_t quote, json_string *string);
+static inline bool json_scan_string(tv_span text, uint64_t quote, json_string *string)
+{
+    string->begin = quote + 1;
+    string->escaped = false;
+    string->plain = true;
+    string->end = json_plain_run(text, quote + 1, &string->plain);
+    return tv_span_byte(text, string->end) == '"' || json_scan_rest(text, string->end, string);
+}
 
 static inline tv_span json_raw(tv_span text, const json_string *string)
 {

@@ -81,14 +81,18 @@ layout_problem layout_check(const tv_tensor *tensors, uint64_t count, uint64_t d
     return found;
 }
 
+enum { ALIGN_MOST = 8 }; /* bytes of the largest element */
+
 uint64_t layout_misaligned(const tv_tensor *tensors, uint64_t count, uint64_t data_start, const tv_tensor **first)
 {
     uint64_t found = 0;
     *first = NULL;
     for (uint64_t i = 0; i < count; i++) {
-        uint32_t bits = tv_dtype_bits((tv_dtype)tensors[i].dtype);
-        uint64_t mask = bits < 16 ? 0 : bits / 8 - 1;
-        if (((data_start + tensors[i].begin) & mask) == 0 || tensors[i].begin == tensors[i].end)
+        uint64_t at = data_start + tensors[i].begin;
+        if (at % ALIGN_MOST == 0 || tensors[i].begin == tensors[i].end)
+            continue;
+        uint32_t bytes = tv_dtype_bits((tv_dtype)tensors[i].dtype) / 8; /* 0 for those below a byte */
+        if (bytes == 0 || at % bytes == 0)
             continue;
         if (found++ == 0)
             *first = &tensors[i];

@@ -59,34 +59,37 @@ static inline uint64_t mix(uint64_t hash, uint64_t word)
     return hash ^ hash >> 32;
 }
 
-/* The hash of a name's UTF-8 bytes, 8 at a time, the last ones padded with zeroes; then its length. */
+/* The hash of a name's UTF-8 bytes: its whole words of 8, then its last 8 bytes (all of it, where it is shorter), then
+ * its length. */
 static uint64_t hash_plain(tv_span name, uint64_t hash)
 {
     uint64_t word = 0, at = 0;
     for (; tv_span_u64(name, at, &word); at += 8)
         hash = mix(hash, word);
-    word = 0;
-    for (unsigned shift = 0; at < name.size; at++, shift += 8)
-        word |= (uint64_t)tv_span_byte(name, at) << shift;
+    if (name.size >= 8)
+        (void)tv_span_u64(name, name.size - 8, &word);
+    else
+        for (uint64_t i = name.size; i > 0; i--)
+            word = word << 8 | (uint64_t)tv_span_byte(name, i - 1);
     return mix(mix(hash, word), name.size);
 }
 
 /* The same hash of a name that has to be decoded first. */
 static uint64_t hash_escaped(tv_span raw, uint64_t hash)
 {
-    uint64_t word = 0, size = 0;
+    uint64_t last = 0, size = 0; /* last: the last 8 bytes, the latest on top */
     for (uint64_t at = 0; at < raw.size;) {
         uint8_t bytes[4];
         unsigned count = utf8_put(json_next(raw, &at), bytes);
         for (unsigned i = 0; i < count; i++) {
-            word |= (uint64_t)bytes[i] << (size % 8 * 8);
-            if (++size % 8 == 0) {
-                hash = mix(hash, word);
-                word = 0;
-            }
+            last = last >> 8 | (uint64_t)bytes[i] << 56;
+            if (++size % 8 == 0)
+                hash = mix(hash, last);
         }
     }
-    return mix(mix(hash, word), size);
+    if (size < 8)
+        last = size == 0 ? 0 : last >> (64 - 8 * size);
+    return mix(mix(hash, last), size);
 }
 
 /* The raw text of the name that stands at `at`. */
@@ -106,12 +109,23 @@ static int compare_names(tv_span header, uint32_t a, uint32_t b)
     return a_escaped || b_escaped ? json_compare(x, y) : tv_span_compare(x, y);
 }
 
-name_found name_table_enter(name_table *table, uint32_t at, uint32_t size, bool escaped, uint32_t *first)
+static uint64_t place_of(const name_table *table, uint64_t hash)
+{
+    return ((hash >> 32) * table->places) >> 32;
+}
+
+uint64_t name_table_hash(const name_table *table, uint32_t at, uint32_t size, bool escaped)
 {
     tv_span name;
     (void)tv_span_sub(table->header, at, size, &name);
     uint64_t hash = escaped ? hash_escaped(name, table->seed) : hash_plain(name, table->seed);
-    uint64_t place = ((hash >> 32) * table->places) >> 32;
+    __builtin_prefetch(&table->cells[2 * place_of(table, hash)], 1);
+    return hash;
+}
+
+name_found name_table_enter(name_table *table, uint32_t at, uint64_t hash, uint32_t *first)
+{
+    uint64_t place = place_of(table, hash);
     uint32_t tag = (uint32_t)hash;
     uint32_t *cell = &table->cells[2 * place];
     while (cell[0] != 0) {

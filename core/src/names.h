@@ -33,8 +33,12 @@ void name_table_free(const name_table *table, tv_arena *arena);
 
 typedef enum name_found { NAME_NEW, NAME_TWICE, NAME_TOO_SLOW } name_found;
 
-/* Enters the name, of `size` bytes between its quotes. NAME_TWICE: *first is where the equal name stands. */
-name_found name_table_enter(name_table *table, uint32_t at, uint32_t size, bool escaped, uint32_t *first);
+/* The name's hash; its raw text has `size` bytes. The place that it will ask for is fetched into the cache meanwhile,
+ * so ask for several names before they are entered. */
+uint64_t name_table_hash(const name_table *table, uint32_t at, uint32_t size, bool escaped);
+
+/* Enters the name. NAME_TWICE: *first is where the equal name stands. */
+name_found name_table_enter(name_table *table, uint32_t at, uint64_t hash, uint32_t *first);
 
 /* For when that was too slow: the table's memory becomes a list of names to be sorted. Enter all of them again with
  * name_list_add, then ask for the first that occurs twice: n log n, whatever the names. */

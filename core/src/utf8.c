@@ -3,16 +3,20 @@
 
 #define HIGH_BITS 0x8080808080808080u
 
-/* Bytes from `at` on that are surely ASCII: whole words of 8, four at a time, because headers are nearly all ASCII. */
+enum { BLOCK = 64 };
+
+/* Goes on over whole blocks of ASCII, because headers are nearly nothing else. */
 static uint64_t ascii_run(tv_span text, uint64_t at)
 {
-    uint64_t a = 0, b = 0, c = 0, d = 0;
-    while (text.size - at >= 32) {
-        (void)(tv_span_u64(text, at, &a) && tv_span_u64(text, at + 8, &b) && tv_span_u64(text, at + 16, &c) &&
-               tv_span_u64(text, at + 24, &d));
-        if (((a | b | c | d) & HIGH_BITS) != 0)
+    tv_span block;
+    for (; tv_span_sub(text, at, BLOCK, &block); at += BLOCK) {
+        uint64_t word = 0, all = 0;
+        for (uint64_t i = 0; i < BLOCK; i += 8) {
+            (void)tv_span_u64(block, i, &word);
+            all |= word;
+        }
+        if ((all & HIGH_BITS) != 0)
             break;
-        at += 32;
     }
     return at;
 }
@@ -60,7 +64,7 @@ uint64_t utf8_check(tv_span text)
     while (at < text.size) {
         unsigned size = 0;
         at = ascii_run(text, at);
-        for (unsigned i = 0; i < 32 && at < text.size; i++, at += size) {
+        for (unsigned i = 0; i < BLOCK && at < text.size; i++, at += size) {
             size = sequence(text, at);
             if (size == 0)
                 return at;
