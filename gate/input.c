@@ -98,7 +98,7 @@ static char *open_path(int fd)
     if (size <= 0)
         return NULL;
     path[size] = '\0';
-    return strdup(path);
+    return *path == '/' ? strdup(path) : NULL; /* a pipe's or socket's link leads to no path */
 }
 
 static void fail(struct input *input, int error)

@@ -122,16 +122,18 @@ static void put_items(const struct reporter *reporter, const struct row_text *li
         fprintf(reporter->out, ", \xE2\x80\xA6 %" PRIu64 " more%s", all - shown, reporter->verbose ? "" : ", -v");
 }
 
-/* "  ignored  3 objects: epoch (int), …" */
-static void put_item_line(const struct reporter *reporter, const char *label, const struct row_text *list,
-                          const char *one, const char *many)
+/* "3 values that are no tensors: epoch (int), …" */
+static void put_count_and_items(const struct reporter *reporter, const struct row_text *list, const char *one,
+                                const char *many)
 {
     uint64_t count = list->count + list->omitted;
-    if (count == 0)
-        return;
-    fprintf(reporter->out, "  %-8s %" PRIu64 " %s: ", label, count, count == 1 ? one : many);
+    fprintf(reporter->out, "%" PRIu64 " %s: ", count, count == 1 ? one : many);
     put_items(reporter, list);
-    fputc('\n', reporter->out);
+}
+
+static bool empty(const struct row_text *list)
+{
+    return list->count + list->omitted == 0;
 }
 
 static void text_check(const struct reporter *reporter, const struct report *report)
@@ -172,10 +174,14 @@ static void text_inspect(const struct reporter *reporter, const struct report *r
 static void put_written(const struct reporter *reporter, const struct report *report)
 {
     char size[SIZE_TEXT];
-    fprintf(reporter->out, "  %-8s ", report->planned ? "would be" : "wrote");
+    fprintf(reporter->out, "  %-8s ", report->planned ? "to write" : "wrote");
     put_clean(reporter, report->output);
     fprintf(reporter->out, ", %s, %" PRIu64 " tensor%s\n", size_text(report->output_size, size), report->tensors,
             report->tensors == 1 ? "" : "s");
+    if (report->has_free && !reporter->reproducible)
+        fprintf(reporter->out, "  free     %s\n", size_text(report->free_bytes, size));
+    if (report->planned && reporter->verbose)
+        put_lines(reporter, "  tensors", &report->rows->lists[ROWS_TENSORS]);
     if (!report->verified)
         return;
     double rate = report->seconds > 0 ? (double)report->output_size / report->seconds : 0;
@@ -185,36 +191,64 @@ static void put_written(const struct reporter *reporter, const struct report *re
     fputc('\n', reporter->out);
 }
 
-static void text_convert(const struct reporter *reporter, const struct report *report)
+/* What was chosen, and what was left behind. */
+static void put_choices(const struct reporter *reporter, const struct row_text *lists)
 {
-    const struct row_text *lists = report->rows == NULL ? NULL : report->rows->lists;
-    bool done = report->judgement.verdict == VERDICT_ACCEPT;
-    if (report->judgement.verdict == VERDICT_UNJUDGED ? !reporter->verbose || reporter->quiet : done && reporter->quiet)
-        return;
-    put_path(reporter, report);
-    if (!done) {
-        put_verdict(reporter, report->judgement.verdict);
-        fputs(", ", reporter->out);
+    static const char chosen[] = "chosen: "; /* the worker's note on --key and its default */
+    const struct row_text *notes = &lists[ROWS_NOTES], *danger = &lists[ROWS_DANGEROUS], *inert = &lists[ROWS_UNKNOWN];
+    if (notes->count > 0 && strncmp(notes->text, chosen, sizeof chosen - 1) == 0) {
+        size_t at = sizeof chosen - 1;
+        fprintf(reporter->out, "  chose    %.*s\n", (int)strcspn(notes->text + at, "\n"), notes->text + at);
     }
+    if (!empty(&lists[ROWS_OBJECTS])) {
+        fputs("  dropped  ", reporter->out);
+        put_count_and_items(reporter, &lists[ROWS_OBJECTS], "value that is no tensor", "values that are no tensors");
+        fputc('\n', reporter->out);
+    }
+    if (!empty(danger) || !empty(inert)) {
+        fputs("  not run  ", reporter->out);
+        if (!empty(danger))
+            put_count_and_items(reporter, danger, "dangerous name", "dangerous names");
+        fputs(!empty(danger) && !empty(inert) ? "; " : "", reporter->out);
+        if (!empty(inert))
+            put_count_and_items(reporter, inert, "inert name", "inert names");
+        fputc('\n', reporter->out);
+    }
+    if (!empty(&lists[ROWS_SHARED])) {
+        fputs("  tied     ", reporter->out);
+        put_count_and_items(reporter, &lists[ROWS_SHARED], "name not repeated", "names not repeated");
+        fputc('\n', reporter->out);
+    }
+}
+
+/* One tip, if there is one. */
+static void put_tip(const struct reporter *reporter, const struct report *report)
+{
+    uint32_t warnings = 0;
+    for (uint32_t i = 0; i < report->findings->count && i < TV_FINDINGS_MAX; i++)
+        warnings += tv_finding_info_of(report->findings->items[i].id)->severity == TV_WARNING;
+    if (!empty(&report->rows->lists[ROWS_SHARED]))
+        fputs("  tip      the metadata says which name stands for which; --ties copy writes all of them\n",
+              reporter->out);
+    else if (warnings > 0 && !reporter->verbose)
+        fprintf(reporter->out, "  tip      %u warning%s, -v\n", warnings, warnings == 1 ? "" : "s");
+}
+
+/* Eight lines at most, but for -v. */
+static void text_converted(const struct reporter *reporter, const struct report *report)
+{
     char size[SIZE_TEXT];
-    fprintf(reporter->out, "%s%s%s\n", tv_kind_what(report->kind), report->has_size ? ", " : "",
-            report->has_size ? size_text(report->size, size) : "");
-    if (done && lists != NULL) {
-        put_item_line(reporter, "chose", &lists[ROWS_NOTES], "thing", "things");
-        put_item_line(reporter, "dropped", &lists[ROWS_OBJECTS], "value that is no tensor",
-                      "values that are no tensors");
-        put_item_line(reporter, "not run", &lists[ROWS_DANGEROUS], "dangerous name", "dangerous names");
-        put_item_line(reporter, "not run", &lists[ROWS_UNKNOWN], "inert name", "inert names");
-        put_item_line(reporter, "tied", &lists[ROWS_SHARED], "name dropped", "names dropped");
-    }
-    if (done && report->output != NULL)
+    const struct row_text *lists = report->rows->lists;
+    put_path(reporter, report);
+    fprintf(reporter->out, "%s, %s\n", tv_kind_what(report->kind), size_text(report->size, size));
+    put_choices(reporter, lists);
+    if (report->output != NULL)
         put_written(reporter, report);
-    if (done && lists != NULL && reporter->verbose)
+    if (reporter->verbose) {
         put_lines(reporter, "  made contiguous", &lists[ROWS_CONTIGUOUS]);
-    if (!done || reporter->verbose)
         put_findings(reporter, report->findings);
-    else if (lists != NULL && lists[ROWS_SHARED].count > 0)
-        fputs("  tip      tied names are in the metadata; --ties copy writes every name\n", reporter->out);
+    }
+    put_tip(reporter, report);
 }
 
 static void text_folder(const struct reporter *reporter, const struct report *report)
@@ -236,7 +270,12 @@ bool report_text(const struct reporter *reporter, const struct report *report)
     switch (report->of) {
     case REPORT_CHECK: text_check(reporter, report); break;
     case REPORT_INSPECT: text_inspect(reporter, report); break;
-    case REPORT_CONVERT: text_convert(reporter, report); break;
+    case REPORT_CONVERT:
+        if (report->judgement.verdict != VERDICT_ACCEPT)
+            text_check(reporter, report);
+        else if (!reporter->quiet)
+            text_converted(reporter, report);
+        break;
     case REPORT_FOLDER: text_folder(reporter, report); break;
     }
     return true;
