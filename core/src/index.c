@@ -22,7 +22,7 @@ uint64_t tv_index_memory(uint64_t header_bytes)
 /* What every stage needs. */
 typedef struct check {
     tv_span header;
-    uint64_t data_start, data_size, seed;
+    uint64_t file_size, data_start, data_size, seed;
     const tv_limits *limits;
     tv_arena *arena;
     tv_findings *findings;
@@ -213,7 +213,7 @@ static tv_span name_of(const check *c, const tv_tensor *tensor)
 }
 
 /* Stage layout. */
-static tv_status check_layout(const check *c, const header_facts *facts)
+static tv_status check_layout(check *c, const header_facts *facts)
 {
     if (facts->count > c->limits->tensors) {
         const tv_tensor *extra = &facts->tensors[c->limits->tensors];
@@ -224,6 +224,8 @@ static tv_status check_layout(const check *c, const header_facts *facts)
     tv_status status = layout_sort(facts->tensors, facts->count, c->arena);
     if (status != TV_OK)
         return status;
+    if (c->file_size == TV_SIZE_UNKNOWN)
+        c->data_size = facts->count > 0 ? facts->tensors[facts->count - 1].end : 0;
     layout_problem p = layout_check(facts->tensors, facts->count, c->data_size);
     if (p.id == TV_FIND_NONE)
         return TV_OK;
@@ -252,7 +254,7 @@ static void add_notes(const check *c, const header_facts *facts)
 tv_status tv_index_parse(tv_span bytes, uint64_t file_size, const tv_limits *limits, uint64_t seed, tv_arena *arena,
                          tv_index *index, tv_findings *findings)
 {
-    check c = {.seed = seed, .limits = limits, .arena = arena, .findings = findings};
+    check c = {.file_size = file_size, .seed = seed, .limits = limits, .arena = arena, .findings = findings};
     header_facts facts;
     uint64_t length = 0;
     tv_status status = tv_header_length(bytes, file_size, limits, &length, findings);

@@ -53,27 +53,47 @@ tv_status layout_sort(tv_tensor *tensors, uint64_t count, tv_arena *arena)
     return TV_OK;
 }
 
-layout_problem layout_check(const tv_tensor *tensors, uint64_t count, uint64_t data_size)
+/* The first tensor that does not begin where the one before it ends. */
+static layout_problem check_chain(const tv_tensor *tensors, uint64_t count)
 {
     layout_problem found = {TV_FIND_NONE, NULL, NULL, 0, 0};
     uint64_t end = 0;
     for (uint64_t i = 0; i < count; end = tensors[i].end, i++) {
-        const tv_tensor *t = &tensors[i];
-        if (t->begin == end && t->end <= data_size)
+        if (tensors[i].begin == end)
             continue;
-        found.tensor = t;
+        found.id = tensors[i].begin < end ? TV_FIND_OFFSETS_OVERLAP : TV_FIND_OFFSETS_GAP;
+        found.tensor = &tensors[i];
         found.before = i > 0 ? &tensors[i - 1] : NULL;
-        found.a = t->begin;
+        found.a = tensors[i].begin;
         found.b = end;
-        found.id = t->begin < end ? TV_FIND_OFFSETS_OVERLAP : TV_FIND_OFFSETS_GAP;
-        if (t->end > data_size) {
-            found.id = TV_FIND_OFFSETS_OUT_OF_RANGE;
-            found.a = t->end;
-            found.b = data_size;
-        }
-        return found;
+        break;
     }
-    if (end < data_size) {
+    return found;
+}
+
+/* Tensors that form a chain: the first that goes beyond the data section. */
+static layout_problem check_range(const tv_tensor *tensors, uint64_t count, uint64_t data_size)
+{
+    layout_problem found = {TV_FIND_NONE, NULL, NULL, 0, 0};
+    for (uint64_t i = 0; i < count; i++) {
+        if (tensors[i].end <= data_size)
+            continue;
+        found.id = TV_FIND_OFFSETS_OUT_OF_RANGE;
+        found.tensor = &tensors[i];
+        found.a = tensors[i].end;
+        found.b = data_size;
+        break;
+    }
+    return found;
+}
+
+layout_problem layout_check(const tv_tensor *tensors, uint64_t count, uint64_t data_size)
+{
+    uint64_t end = count > 0 ? tensors[count - 1].end : 0;
+    layout_problem found = check_chain(tensors, count);
+    if (found.id == TV_FIND_NONE && end > data_size)
+        found = check_range(tensors, count, data_size);
+    if (found.id == TV_FIND_NONE && end < data_size) {
         found.id = TV_FIND_TRAILING_DATA;
         found.a = data_size - end;
         found.b = end;

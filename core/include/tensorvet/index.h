@@ -2,7 +2,9 @@
  *
  * Trusts: nothing in the bytes. Promises: no read outside the span; no recursion; time n log n whatever the names;
  * memory from the caller's arena only, at most TV_INDEX_MEMORY(header length). Pure, so safe in any thread.
- * Rules and ids: docs/findings.md; order of the stages: prefix, text, names and tensors in document order, layout. */
+ * Rules and ids: docs/findings.md. Order of the stages: foreign, prefix, text of the whole header, names and tensors in
+ * the order of the header, layout in offset order; the first error ends the check. Warnings and notes are only given
+ * for a file that is accepted. */
 #ifndef TENSORVET_INDEX_H
 #define TENSORVET_INDEX_H
 
@@ -21,10 +23,10 @@ extern "C" {
 
 /* One tensor. Names and shapes stay where they are, in the header, and are decoded on demand. */
 typedef struct tv_tensor {
-    uint64_t begin, end;  /* bytes in the data section */
-    uint32_t name_at;     /* offset in the header of the name's first byte, after the quote */
-    uint32_t name_size;   /* bytes between the quotes, escapes not decoded */
-    uint32_t shape_at;    /* offset in the header of the shape's opening bracket */
+    uint64_t begin, end; /* bytes in the data section */
+    uint32_t name_at;    /* offset in the header of the name's first byte, after the quote */
+    uint32_t name_size;  /* bytes between the quotes, escapes not decoded */
+    uint32_t shape_at;   /* offset in the header of the shape's opening bracket */
     uint16_t rank;
     uint8_t dtype;        /* tv_dtype */
     uint8_t name_escaped; /* 1 where the name holds a backslash */
@@ -37,15 +39,18 @@ typedef struct tv_index {
     uint64_t data_size;       /* bytes of the data section */
     const tv_tensor *tensors; /* in offset order: by (begin, end), then as in the header */
     uint64_t count;
-    uint32_t metadata_at;     /* offset in the header of the metadata's opening brace, or 0 where there is none */
-    uint32_t metadata_count;  /* pairs */
+    uint32_t metadata_at;    /* offset in the header of the metadata's opening brace, or 0 where there is none */
+    uint32_t metadata_count; /* pairs */
 } tv_index;
 
-/* The most arena bytes that tv_index_parse takes for a header of that length: less than twice the header and a page.
+/* For a file whose size is not known yet: the data section is taken to be as long as the tensors say. */
+#define TV_SIZE_UNKNOWN UINT64_MAX
+
+/* The most arena bytes that tv_index_parse takes for a header of that length: twice the header and a page.
  * With the header itself in memory, the whole stays below three times its length (plus 64 KiB). */
 TV_API uint64_t tv_index_memory(uint64_t header_bytes);
 
-/* Stage prefix (and foreign): reads the first 8 bytes of a file of file_size bytes.
+/* Stages foreign and prefix: reads the first 8 bytes of a file of file_size bytes.
  * TV_OK and the header's length; TV_MORE while fewer than 8 bytes are there (and the file has them);
  * TV_REJECTED with a finding as soon as it can be known. */
 TV_API TV_MUST_CHECK tv_status tv_header_length(tv_span bytes, uint64_t file_size, const tv_limits *limits,
@@ -54,7 +59,7 @@ TV_API TV_MUST_CHECK tv_status tv_header_length(tv_span bytes, uint64_t file_siz
 /* The whole check of a header. `bytes` starts at file offset 0; only 8 + header length of it is looked at.
  * seed keys the name table's hash: a caller that fears chosen names gives a random one; 0 is fine otherwise,
  * and time stays n log n in either case.
- * TV_OK: *index is filled and there is no error finding (there may be warnings). TV_MORE: the header is not all there.
+ * TV_OK: *index is filled and no error finding was added (there may be warnings). TV_MORE: the header is not all there.
  * TV_REJECTED: exactly one error finding is added. TV_NO_MEMORY: the arena is smaller than tv_index_memory asks. */
 TV_API TV_MUST_CHECK tv_status tv_index_parse(tv_span bytes, uint64_t file_size, const tv_limits *limits, uint64_t seed,
                                               tv_arena *arena, tv_index *index, tv_findings *findings);

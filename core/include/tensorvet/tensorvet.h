@@ -6,9 +6,11 @@
 #include <tensorvet/checked.h>
 #include <tensorvet/dtype.h>
 #include <tensorvet/finding.h>
+#include <tensorvet/incremental.h>
 #include <tensorvet/index.h>
 #include <tensorvet/kind.h>
 #include <tensorvet/limits.h>
+#include <tensorvet/slice.h>
 #include <tensorvet/span.h>
 #include <tensorvet/writer.h>
 

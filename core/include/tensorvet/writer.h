@@ -25,7 +25,7 @@ typedef struct tv_entry {
     const uint64_t *shape; /* rank dimensions, outermost first */
     uint16_t rank;
     tv_dtype dtype;
-    uint64_t begin, end;   /* filled by tv_layout: bytes in the data section */
+    uint64_t begin, end; /* filled by tv_layout: bytes in the data section */
 } tv_entry;
 
 typedef struct tv_pair {
@@ -42,8 +42,8 @@ TV_API TV_MUST_CHECK tv_status tv_layout(tv_entry *entries, uint64_t count, tv_f
  * written), so a first call with capacity 0 asks. Refuses, with the reader's ids, every name, pair or count that the
  * reader would refuse (duplicates included). */
 TV_API TV_MUST_CHECK tv_status tv_header_write(const tv_entry *entries, uint64_t count, tv_pair *metadata,
-                                               uint64_t pairs, bool has_metadata, const tv_limits *limits,
-                                               uint8_t *out, uint64_t capacity, uint64_t *size, tv_findings *findings);
+                                               uint64_t pairs, bool has_metadata, const tv_limits *limits, uint8_t *out,
+                                               uint64_t capacity, uint64_t *size, tv_findings *findings);
 
 #ifdef __cplusplus
 }
