@@ -47,8 +47,7 @@ static int child_surroundings(void)
 /* After the uid has changed, since that clears it; and if the keeper went before it was set, it is too late to ask. */
 static int child_tie(pid_t keeper)
 {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1ul, 0ul, 0ul, 0ul) != 0 ||
-        prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0ul, 0ul, 0ul) != 0)
+    if (prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0ul, 0ul, 0ul) != 0)
         return errno;
     return syscall(SYS_getppid) == keeper ? 0 : ESRCH;
 }
@@ -82,6 +81,9 @@ static int child_steps(struct attempt *attempt)
     attempt->step = "setting resource limits";
     if ((error = child_limits(&attempt->spec->budget)) != 0)
         return error;
+    attempt->step = "setting no_new_privs";
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1ul, 0ul, 0ul, 0ul) != 0)
+        return errno;
     attempt->step = "tying it to its parent";
     if ((error = child_tie(attempt->keeper)) != 0)
         return error;

@@ -1,5 +1,6 @@
 /* The attacker in the jail: the job of a worker that was taken over, for tests only. Links the same lock as the shipped
- * worker. argv: {program, row, "locked" or "free", folder, address of a secret in the parent}. */
+ * worker. argv: {program, row, mode, folder, address of a secret in the parent}; mode is "free", "locked" and traced by
+ * the parent, or "untraced" and locked. */
 #define _GNU_SOURCE
 
 #include <errno.h>
@@ -190,8 +191,8 @@ int main(int argc, char **argv)
     (void)snprintf(own, sizeof(own), "%s/own", argv[3]);
     secret.iov_base = (void *)(uintptr_t)strtoull(argv[4], NULL, 16);
     secret.iov_len = 16;
-    bool locked = strcmp(argv[2], "locked") == 0;
-    if (locked && (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0 || raise(SIGSTOP) != 0))
+    bool locked = strcmp(argv[2], "free") != 0, traced = strcmp(argv[2], "locked") == 0;
+    if (traced && (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0 || raise(SIGSTOP) != 0))
         return 65;
     for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
         if (strcmp(rows[row].name, argv[1]) == 0)

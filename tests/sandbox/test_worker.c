@@ -1,0 +1,204 @@
+/* The shipped worker, as the kernel sees it: locked before its first byte, alone with its descriptors; and on kernels
+ * that lack one thing or another it is refused or goes on without, exactly as written down here. */
+#define _GNU_SOURCE
+
+#include <dirent.h>
+#include <errno.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <broker.h>
+#include <check.h>
+
+#include "blocked.h"
+
+static struct outcome outcome;
+
+static struct broker open_broker(void)
+{
+    struct broker broker = {open(SHIPPED_WORKER, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), NULL};
+    CHECK(broker.program >= 0 && broker.null >= 0);
+    return broker;
+}
+
+TEST(selftest, "a real worker locks itself down, judges the built-in file, and says what is in force")
+{
+    struct broker broker = open_broker();
+    bool works = broker_selftest(&broker, &outcome);
+    const tv_finding *error = tv_findings_first_error(&outcome.findings);
+    CHECK_MSG(works, "%.*s", error == NULL ? 0 : (int)tv_finding_detail(error).size,
+              error == NULL ? "" : error->detail);
+    const uint32_t always = JAIL_MANDATORY | JAIL_UNPRIVILEGED | JAIL_UNDUMPABLE | JAIL_TIED;
+    CHECK_MSG((outcome.layers & always) == always, "layers %x", outcome.layers);
+    CHECK(((outcome.layers & JAIL_LANDLOCK) != 0) == (outcome.landlock_abi > 0));
+    broker_close(&broker);
+}
+
+static bool was_read(int watch)
+{
+    char events[4096];
+    return read(watch, events, sizeof(events)) > 0;
+}
+
+/* The numbers in /proc/PID/fd, as "0 1 2 3 5 ", sorted; only root may look into an undumpable process. */
+static void list_descriptors(pid_t pid, char *text, size_t size)
+{
+    char path[64];
+    bool open_there[64] = {false};
+    (void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+    DIR *d = opendir(path);
+    for (struct dirent *e = d == NULL ? NULL : readdir(d); e != NULL; e = readdir(d)) {
+        long number = strtol(e->d_name, NULL, 10);
+        if (e->d_name[0] != '.' && number >= 0 && number < 64)
+            open_there[number] = true;
+    }
+    if (d != NULL)
+        (void)closedir(d);
+    text[0] = '\0';
+    for (int i = 0; i < 64; i++) {
+        size_t used = strlen(text);
+        if (open_there[i])
+            (void)snprintf(text + used, size - used, "%d ", i);
+    }
+}
+
+static void look_at(pid_t pid)
+{
+    char descriptors[256];
+    CHECK(status_of(pid, "Seccomp") == 2 && status_of(pid, "NoNewPrivs") == 1);
+    CHECK(status_of(pid, "Threads") == 1);
+    if (geteuid() == 0) {
+        CHECK(status_of(pid, "Uid") >= 65534);
+        list_descriptors(pid, descriptors, sizeof(descriptors));
+        CHECK_MSG(strcmp(descriptors, "0 1 2 3 5 ") == 0, "it holds %s", descriptors);
+    }
+}
+
+TEST(locked_before_first_byte,
+     "a full report pipe stops the worker in READY: locked, and nothing read of the source yet")
+{
+    char path[] = "/tmp/tensorvet-source-XXXXXX";
+    static const char *const argv[] = {"tensorvet-worker", "check", NULL};
+    struct broker broker = open_broker();
+    int ends[2], made = mkstemp(path), watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    CHECK(made >= 0 && write(made, "not a model", 11) == 11 && watch >= 0);
+    int source = open(path, O_RDONLY | O_CLOEXEC);
+    CHECK(source >= 0 && inotify_add_watch(watch, path, IN_ACCESS) >= 0);
+    full_pipe(ends);
+    const struct jail_spec spec = {
+        broker.program, broker.null, (char *const *)(uintptr_t)argv, source, -1, ends[1], -1, {1u << 30, 0, 60}};
+    struct jail_process process;
+    struct jail_result result;
+    const char *failed_at = "";
+    CHECK(jail_start(&spec, &process, &failed_at) == 0);
+    (void)close(ends[1]);
+    CHECK(wait_until_blocked(process.pid));
+    look_at(process.pid);
+    CHECK_MSG(!was_read(watch), "it read of the source before READY was heard");
+    char bytes[4096];
+    while (read(ends[0], bytes, sizeof(bytes)) > 0)
+        continue;
+    jail_wait(&process, JAIL_NOT_KILLED, &result);
+    CHECK_MSG(result.ending == JAIL_ENDED_CLEAN, "%s %d", jail_ending_name(result.ending), result.code);
+    CHECK_MSG(was_read(watch), "the watch sees nothing: this test could not have failed");
+    (void)unlink(path);
+    (void)close(made);
+    (void)close(source);
+    (void)close(watch);
+    (void)close(ends[0]);
+    broker_close(&broker);
+}
+
+/* A kernel or container that answers so to one call. */
+struct oddity {
+    const char *what;
+    int number;
+    int first_argument; /* -1: any */
+    int error;
+    uint32_t missing;    /* works, without these layers */
+    const char *refused; /* NULL: works; else where it stops */
+};
+
+static const struct oddity oddities[] = {
+    {"no Landlock", SCMP_SYS(landlock_create_ruleset), -1, ENOSYS, JAIL_LANDLOCK, NULL},
+    {"Landlock off at boot", SCMP_SYS(landlock_create_ruleset), -1, EOPNOTSUPP, JAIL_LANDLOCK, NULL},
+    {"Landlock that refuses", SCMP_SYS(landlock_restrict_self), -1, EPERM, 0, "at: Landlock"},
+    {"no clone3", SCMP_SYS(clone3), -1, ENOSYS, 0, NULL},
+    {"no close_range", SCMP_SYS(close_range), -1, ENOSYS, 0, NULL},
+    {"no execveat", SCMP_SYS(execveat), -1, ENOSYS, 0, "starting the program: "},
+    {"no clone", SCMP_SYS(clone), -1, EPERM, 0, "creating a process: "},
+    {"no pidfd_send_signal", SCMP_SYS(pidfd_send_signal), -1, ENOSYS, 0, NULL},
+    {"no seccomp call", SCMP_SYS(seccomp), -1, ENOSYS, 0, "at: the system call filter"},
+    {"seccomp forbidden", SCMP_SYS(seccomp), -1, EPERM, 0, "at: the system call filter"},
+    {"no limits", SCMP_SYS(prlimit64), -1, EPERM, 0, "setting resource limits: "},
+    {"no capset", SCMP_SYS(capset), -1, EPERM, 0, "giving up privileges: "},
+    {"no no_new_privs", SCMP_SYS(prctl), PR_SET_NO_NEW_PRIVS, EINVAL, 0, "setting no_new_privs: "},
+    {"no PDEATHSIG", SCMP_SYS(prctl), PR_SET_PDEATHSIG, EINVAL, 0, "tying it to its parent: "},
+    {"no MDWE", SCMP_SYS(prctl), 65, EINVAL, JAIL_MDWE, NULL},
+};
+
+static bool install(const struct oddity *odd)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    const uint32_t action = SCMP_ACT_ERRNO((uint32_t)odd->error);
+    const struct scmp_arg_cmp first = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)odd->first_argument);
+    int error = odd->first_argument < 0 ? seccomp_rule_add(filter, action, odd->number, 0)
+                                        : seccomp_rule_add(filter, action, odd->number, 1, first);
+    return error == 0 && seccomp_load(filter) == 0;
+}
+
+/* In a child, since a filter stays: the whole outcome comes back through a pipe. */
+static bool selftest_on(const struct oddity *odd)
+{
+    int ends[2];
+    CHECK(pipe(ends) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct broker broker = {open(SHIPPED_WORKER, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), NULL};
+        if (!install(odd))
+            _exit(2);
+        bool works = broker_selftest(&broker, &outcome);
+        _exit(write(ends[1], &outcome, sizeof(outcome)) == (ssize_t)sizeof(outcome) ? works : 3);
+    }
+    (void)close(ends[1]);
+    size_t have = 0;
+    ssize_t size = 0;
+    while ((size = read(ends[0], (char *)&outcome + have, sizeof(outcome) - have)) > 0)
+        have += (size_t)size;
+    (void)close(ends[0]);
+    int status = 0;
+    CHECK(waitpid(child, &status, 0) == child && have == sizeof(outcome) && WIFEXITED(status));
+    return WEXITSTATUS(status) == 1;
+}
+
+TEST(odd_kernels, "what a kernel lacks is either missing from the layers, or a refusal that names the step")
+{
+    struct broker broker = open_broker();
+    CHECK(broker_selftest(&broker, &outcome));
+    broker_close(&broker);
+    const uint32_t usual = outcome.layers;
+    for (size_t i = 0; i < sizeof(oddities) / sizeof(oddities[0]); i++) {
+        const struct oddity *odd = &oddities[i];
+        bool works = selftest_on(odd);
+        const tv_finding *error = tv_findings_first_error(&outcome.findings);
+        char detail[TV_SUBJECT_BYTES + 1] = "";
+        if (error != NULL)
+            (void)snprintf(detail, sizeof(detail), "%.*s", (int)tv_finding_detail(error).size, error->detail);
+        CHECK_MSG(works == (odd->refused == NULL), "%s: %s %s", odd->what, works ? "works" : "is refused", detail);
+        if (works)
+            CHECK_MSG(outcome.layers == (usual & ~odd->missing), "%s: layers %x", odd->what, outcome.layers);
+        else
+            CHECK_MSG(error->id == TV_FIND_WORKER_FAILED && strstr(detail, odd->refused) != NULL, "%s: %s", odd->what,
+                      detail);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    return run_tests(argc, argv);
+}
