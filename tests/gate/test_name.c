@@ -1,0 +1,50 @@
+/* Names of outputs, and what names promise. */
+#include <string.h>
+
+#include "check.h"
+#include "name.h"
+
+TEST(outputs_are_named_by_rule, "pytorch_model loses pytorch_, the extension changes, nothing else")
+{
+    static const char *const rows[][2] = {
+        {"pytorch_model.bin", "model.safetensors"},
+        {"pytorch_model-00001-of-00002.bin", "model-00001-of-00002.safetensors"},
+        {"pytorch_model.fp16.bin", "model.fp16.safetensors"},
+        {"pytorch_models.bin", "pytorch_models.safetensors"},
+        {"pytorch_model_v2.bin", "pytorch_model_v2.safetensors"},
+        {"my_pytorch_model.bin", "my_pytorch_model.safetensors"},
+        {"model.pt", "model.safetensors"},
+        {"model", "model.safetensors"},
+        {"a.b.c.ckpt", "a.b.c.safetensors"},
+        {".hidden", ".hidden.safetensors"},
+        {"x.safetensors", "x.safetensors"},
+    };
+    char out[64];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        CHECK_MSG(name_of_output(rows[i][0], out, sizeof out) && strcmp(out, rows[i][1]) == 0, "%s gives %s",
+                  rows[i][0], out);
+    CHECK(!name_of_output("", out, sizeof out));
+    CHECK(!name_of_output("model.pt", out, 10));
+}
+
+TEST(disguises, "only what is called .safetensors can be something in disguise")
+{
+    CHECK(name_disguise("a/m.safetensors", TV_KIND_SAFETENSORS) == TV_FIND_NONE);
+    CHECK(name_disguise("a/m.safetensors", TV_KIND_PICKLE) == TV_FIND_PICKLE_IN_DISGUISE);
+    CHECK(name_disguise("a/M.SAFETENSORS", TV_KIND_TORCH_LEGACY) == TV_FIND_PICKLE_IN_DISGUISE);
+    CHECK(name_disguise("m.safetensors", TV_KIND_TORCH_ZIP) == TV_FIND_ARCHIVE_IN_DISGUISE);
+    CHECK(name_disguise("m.pt", TV_KIND_TORCH_ZIP) == TV_FIND_NONE);
+    CHECK(name_disguise("m.safetensors.pt", TV_KIND_PICKLE) == TV_FIND_NONE);
+}
+
+TEST(names_of_models, "files that a loader would open by name are judged whatever is in them")
+{
+    CHECK(name_is_model("a/b/pytorch_model.bin") && name_is_model("x.PT") && name_is_model("x.npz"));
+    CHECK(name_is_model("x.pth.tar") && name_is_model("x.safetensors") && name_is_model("x.ckpt"));
+    CHECK(!name_is_model("README.md") && !name_is_model("pt") && !name_is_model("x.safetensors.index.json"));
+}
+
+int main(int argc, char **argv)
+{
+    return run_tests(argc, argv);
+}
