@@ -46,7 +46,8 @@ struct ck_global {
     tv_span module, name;
     tv_class class_; /* KNOWN is TV_CLASS_DATA_ONLY */
     bool called;
-    uint64_t offset; /* in the source, of its first mention */
+    const char *reason; /* why it is of that class: static */
+    uint64_t offset;    /* in the source, of its first mention */
 };
 
 /* A leaf that is no tensor, and is dropped. */
@@ -79,6 +80,13 @@ struct ck_options {
 TV_MUST_CHECK tv_status checkpoint_read(const struct source *source, tv_kind kind, const struct ck_options *options,
                                         struct checkpoint *out, tv_findings *findings);
 void checkpoint_free(struct checkpoint *checkpoint);
+
+/* Called now and then with bytes done and in all; may be NULL. */
+typedef void (*checkpoint_progress)(void *context, uint64_t done, uint64_t total);
+/* Reads every storage once and checks its CRC where it has one. TV_REJECTED: `zip-crc-mismatch`. (Converting checks
+ * them while copying; `check` calls this.) */
+TV_MUST_CHECK tv_status checkpoint_verify_storages(const struct source *source, const struct checkpoint *checkpoint,
+                                                   checkpoint_progress progress, void *context, tv_findings *findings);
 
 /* The kind of a source, by its bytes alone: tv_identify, then zip directories and pickles are looked into.
  * A source that cannot be told is TV_KIND_UNKNOWN. TV_IO where the system fails. */

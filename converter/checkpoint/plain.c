@@ -1,0 +1,25 @@
+/* A plain pickle: judged by what it names. Its persistent ids, if any, belong to no container. */
+#include "graph.h"
+#include "reading.h"
+
+static tv_status find_nothing(struct reading *r, tv_span key, struct place *place)
+{
+    *place = (struct place){0};
+    return refuse(r->findings, (struct refusal){TV_FIND_STORAGE_MISSING, TV_NO_OFFSET, key, NULL, 0, 0});
+}
+
+tv_status read_plain_pickle(struct reading *r)
+{
+    struct pickle_options options = {r->options->limits, &r->use, true};
+    tv_status status = pickle_run(r->source, 0, r->source->size, &options, &r->pickle, r->findings);
+    tv_status reported = report_globals(r);
+    r->find = find_nothing;
+    r->pid_size = 5;
+    if (status == TV_OK)
+        status = reported;
+    if (status == TV_OK)
+        status = find_meanings(r);
+    if (status == TV_OK && r->options->want_tensors)
+        status = walk_tensors(r);
+    return status;
+}

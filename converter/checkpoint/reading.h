@@ -1,0 +1,59 @@
+/* One reading of one checkpoint: what its steps share. For checkpoint/ alone. */
+#ifndef CONVERTER_CHECKPOINT_READING_H
+#define CONVERTER_CHECKPOINT_READING_H
+
+#include "../checkpoint.h"
+#include "../pickle/machine.h"
+#include "../refuse.h"
+#include "dtypes.h"
+
+/* Where a container keeps a storage. */
+struct place {
+    uint64_t at, size;
+    uint32_t crc;
+    bool has_crc;
+    uint32_t slot; /* below `slots`: one for each storage that the container holds */
+};
+
+struct reading;
+/* Finds the storage of that key; refuses with a finding where there is none. */
+typedef tv_status (*find_storage)(struct reading *r, tv_span key, struct place *place);
+
+/* What the record of that index turned out to be. */
+struct meaning {
+    uint8_t what;    /* enum meaning_kind */
+    uint8_t dtype;   /* STORAGE: enum torch_dtype as this reference says; TORCH_UINT8 for untyped */
+    bool is_untyped; /* STORAGE */
+    uint32_t index;  /* STORAGE: in checkpoint.storages; TENSOR: in views */
+    const char *why; /* UNSUPPORTED: what it is, static */
+};
+enum meaning_kind { MEANS_NOTHING, MEANS_STORAGE, MEANS_TENSOR, MEANS_UNSUPPORTED };
+
+struct reading {
+    const struct source *source;
+    const struct ck_options *options;
+    struct checkpoint *out;
+    tv_findings *findings;
+    struct pickle_use use;
+    struct pickle pickle;
+    void *container; /* of the storage finder */
+    find_storage find;
+    uint32_t pid_size;      /* items of a persistent id */
+    struct vector slots;    /* u32: index + 1 in checkpoint.storages, by place.slot */
+    struct vector classes;  /* u8: enum torch_dtype of each storage, as first referred to */
+    struct vector meanings; /* struct meaning, by record */
+    struct vector views;    /* struct ck_tensor without names */
+};
+
+/* Adds what the pickle named to the table, once each, with its findings. Also after a pickle proved broken. */
+TV_MUST_CHECK tv_status report_globals(struct reading *r);
+/* Interprets every record: storages and tensors, each checked. */
+TV_MUST_CHECK tv_status find_meanings(struct reading *r);
+/* Walks from the root to the tensors, names them, and fills the table. */
+TV_MUST_CHECK tv_status walk_tensors(struct reading *r);
+
+/* The containers. Each fills r->out and adds findings. */
+TV_MUST_CHECK tv_status read_torch_zip(struct reading *r);
+TV_MUST_CHECK tv_status read_plain_pickle(struct reading *r);
+
+#endif

@@ -1,0 +1,127 @@
+/* What a pickle named: every mention of a global, merged by name and judged, into the table and the findings.
+ * Trusts: nothing. Time n log n whatever the names. */
+#include "../sort.h"
+#include "reading.h"
+
+static const struct mention *mention_at(const struct pickle *p, uint32_t index)
+{
+    return vector_at(&p->mentions, index);
+}
+
+static int compare_names(const struct pickle *p, const struct mention *a, const struct mention *b)
+{
+    int order = tv_span_compare(mention_module(p, a), mention_module(p, b));
+    return order != 0 ? order : tv_span_compare(mention_name(p, a), mention_name(p, b));
+}
+
+/* By name, then by first mention. */
+static bool by_name(const void *context, uint32_t a, uint32_t b)
+{
+    const struct pickle *p = context;
+    int order = compare_names(p, mention_at(p, a), mention_at(p, b));
+    return order != 0 ? order < 0 : a < b;
+}
+
+static bool by_offset(const void *context, uint32_t a, uint32_t b)
+{
+    const struct ck_global *globals = context;
+    return globals[a].offset != globals[b].offset ? globals[a].offset < globals[b].offset : a < b;
+}
+
+/* "module.name" in the pool. */
+static tv_span full_name(struct reading *r, tv_span module, tv_span name)
+{
+    uint8_t *text = pool_take(&r->out->pool, module.size + 1 + name.size, 1);
+    if (text == NULL)
+        return name;
+    if (module.size != 0)
+        memcpy(text, module.data, module.size);
+    text[module.size] = '.';
+    if (name.size != 0)
+        memcpy(text + module.size + 1, name.data, name.size);
+    return tv_span_of(text, module.size + 1 + name.size);
+}
+
+/* One finding for one global: of danger, of the unknown, or that it was reviewed. */
+static void add_finding(struct reading *r, const struct ck_global *global, const char *reason)
+{
+    tv_finding_id id = TV_FIND_NONE;
+    if (global->class_ == TV_CLASS_DANGEROUS)
+        id = TV_FIND_DANGEROUS_GLOBAL;
+    else if (global->class_ == TV_CLASS_INERT_UNKNOWN)
+        id = TV_FIND_UNKNOWN_GLOBAL;
+    else if (global->class_ == TV_CLASS_REVIEWED)
+        id = TV_FIND_REVIEWED_GLOBAL;
+    if (id != TV_FIND_NONE)
+        remark(r->findings,
+               (struct refusal){id, global->offset, full_name(r, global->module, global->name), reason, 0, 0});
+}
+
+/* Adds mentions [from, to) of `order`, which are of one name: the worst of them counts. */
+static tv_status add_global(struct reading *r, const uint32_t *order, uint64_t from, uint64_t to)
+{
+    const struct pickle *p = &r->pickle;
+    const struct mention *first = mention_at(p, order[from]), *worst = first;
+    bool called = false;
+    for (uint64_t i = from; i < to; i++) {
+        const struct mention *mention = mention_at(p, order[i]);
+        if (mention_class(p, mention) > mention_class(p, worst))
+            worst = mention;
+        called = called || mention_called(mention);
+    }
+    struct ck_global *global = vector_push(&r->out->globals);
+    if (global == NULL)
+        return refuse_memory(r->findings);
+    *global = (struct ck_global){.module = pool_copy(&r->out->pool, mention_module(p, first)),
+                                 .name = pool_copy(&r->out->pool, mention_name(p, first)),
+                                 .class_ = mention_class(p, worst),
+                                 .called = called,
+                                 .reason = mention_reason(p, worst),
+                                 .offset = first->offset};
+    return global->module.data == NULL || global->name.data == NULL ? refuse_memory(r->findings) : TV_OK;
+}
+
+/* Puts the new rows of the table in the order of their first mention, and adds their findings. */
+static tv_status order_globals(struct reading *r, uint64_t start)
+{
+    uint64_t count = r->out->globals.count - start;
+    struct vector order = {.each = sizeof(uint32_t), .budget = &r->out->budget};
+    struct vector sorted = {.each = sizeof(struct ck_global), .budget = &r->out->budget};
+    uint32_t *items = vector_extend(&order, count);
+    struct ck_global *to = vector_extend(&sorted, count), *from = (struct ck_global *)r->out->globals.data + start;
+    bool fits = items != NULL && to != NULL;
+    for (uint64_t i = 0; fits && i < count; i++)
+        items[i] = (uint32_t)i;
+    if (fits)
+        sort_items(items, count, by_offset, from);
+    for (uint64_t i = 0; fits && i < count; i++) {
+        to[i] = from[items[i]];
+        add_finding(r, &to[i], to[i].reason);
+    }
+    if (fits && count != 0)
+        memcpy(from, to, count * sizeof *to);
+    vector_free(&order);
+    vector_free(&sorted);
+    return fits ? TV_OK : refuse_memory(r->findings);
+}
+
+tv_status report_globals(struct reading *r)
+{
+    uint64_t count = r->pickle.mentions.count, start = r->out->globals.count;
+    struct vector order = {.each = sizeof(uint32_t), .budget = &r->out->budget};
+    tv_status status = TV_OK;
+    uint32_t *items = vector_extend(&order, count);
+    if (items == NULL)
+        return refuse_memory(r->findings);
+    for (uint64_t i = 0; i < count; i++)
+        items[i] = (uint32_t)i;
+    sort_items(items, count, by_name, &r->pickle);
+    for (uint64_t from = 0, to = 0; from < count && status == TV_OK; from = to) {
+        for (to = from + 1; to < count; to++)
+            if (compare_names(&r->pickle, mention_at(&r->pickle, items[from]), mention_at(&r->pickle, items[to])) != 0)
+                break;
+        status = add_global(r, items, from, to);
+    }
+    vector_free(&order);
+    return status != TV_OK ? status : order_globals(r, start);
+}

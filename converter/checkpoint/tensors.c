@@ -1,0 +1,366 @@
+/* Records to tensors: what each call of a rebuild function would have made, checked to the last argument.
+ *
+ * Every such record is checked, whether the result is reached from the root or not, in the order in which they were
+ * made, so that arguments are known before what uses them; no recursion.
+ * Source of the forms: torch/_utils.py, torch/_tensor.py; of the bounds: torch's setStorage, without its leniency. */
+#include <tensorvet/checked.h>
+
+#include "graph.h"
+#include "reading.h"
+
+/* The arguments of one rebuild call. */
+struct call {
+    struct reading *r;
+    enum global_role role;
+    const char *name; /* of the function, for messages */
+    uint32_t args;    /* a TUPLE */
+    uint32_t count;   /* of them */
+    uint64_t offset;  /* of the record */
+};
+
+static tv_status bad_call(const struct call *c, const char *what)
+{
+    return refuse(c->r->findings,
+                  (struct refusal){TV_FIND_TENSOR_MALFORMED, c->offset, tv_span_str(c->name), what, 0, 0});
+}
+
+static uint32_t arg(const struct call *c, uint32_t index)
+{
+    return tuple_item(&c->r->pickle, c->args, index);
+}
+
+static const struct meaning *meaning_of(const struct reading *r, uint32_t handle)
+{
+    static const struct meaning nothing;
+    if (!pickle_is(&r->pickle, handle, V_RECORD))
+        return &nothing;
+    const struct meaning *m = vector_at(&r->meanings, pickle_value(&r->pickle, handle)->as.record);
+    return m == NULL ? &nothing : m;
+}
+
+/* A shape or stride: a tuple, or torch.Size of one. */
+static uint32_t unwrap_size(const struct reading *r, uint32_t handle)
+{
+    const struct record *record = pickle_record(&r->pickle, handle);
+    if (called_role(&r->pickle, record) != ROLE_SEQUENCE || pickle_value(&r->pickle, record->args)->size != 1)
+        return handle;
+    return tuple_item(&r->pickle, record->args, 0);
+}
+
+/* `rank` non-negative numbers into the pool. */
+static tv_status read_dimensions(const struct call *c, uint32_t handle, uint32_t rank, const uint64_t **out)
+{
+    uint64_t *numbers = pool_take(&c->r->out->pool, rank == 0 ? 1 : rank, sizeof *numbers);
+    if (numbers == NULL)
+        return refuse_memory(c->r->findings);
+    for (uint32_t i = 0; i < rank; i++)
+        if (!pickle_unsigned(&c->r->pickle, tuple_item(&c->r->pickle, handle, i), &numbers[i]))
+            return bad_call(c, "a dimension or stride that is no number from 0 on");
+    *out = numbers;
+    return TV_OK;
+}
+
+static tv_status too_large(const struct call *c, const struct storage *storage, const char *what)
+{
+    return refuse(c->r->findings, (struct refusal){TV_FIND_TENSOR_TOO_LARGE, c->offset, storage->key, what, 0, 0});
+}
+
+/* Elements and bytes of the view; and its last byte lies in the storage. */
+static tv_status check_bounds(const struct call *c, struct ck_tensor *view, uint32_t element)
+{
+    const struct storage *storage = vector_at(&c->r->out->storages, view->storage);
+    uint64_t elements = 1, last = view->offset, step = 0, reach = 0;
+    bool empty = false;
+    for (uint32_t i = 0; i < view->rank; i++)
+        empty = empty || view->shape[i] == 0;
+    view->elements = view->bytes = 0;
+    for (uint32_t i = 0; i < view->rank; i++)
+        if (view->shape[i] != 0 && (!tv_mul(elements, view->shape[i], &elements) || elements > INT64_MAX))
+            return too_large(c, storage, "product of its dimensions");
+    if (empty)
+        return TV_OK;
+    for (uint32_t i = 0; i < view->rank; i++)
+        if (!tv_mul(view->shape[i] - 1, view->stride[i], &step) || !tv_add(last, step, &last))
+            return too_large(c, storage, "stride");
+    if (!tv_mul(elements, element, &view->bytes))
+        return too_large(c, storage, "number of bytes");
+    if (!tv_add(last, 1, &last) || !tv_mul(last, element, &reach) || reach > storage->size)
+        return refuse(c->r->findings, (struct refusal){TV_FIND_TENSOR_OUT_OF_BOUNDS, c->offset, storage->key, NULL,
+                                                       reach, storage->size});
+    view->elements = elements;
+    return TV_OK;
+}
+
+/* The view that (storage, offset, size, stride) are, as elements of that type. */
+static tv_status make_view(const struct call *c, unsigned dtype, struct meaning *out)
+{
+    struct reading *r = c->r;
+    const struct torch_dtype_info *info = torch_dtype_info_of(dtype);
+    const struct meaning *storage = meaning_of(r, arg(c, 0));
+    uint32_t size = unwrap_size(r, arg(c, 2)), stride = unwrap_size(r, arg(c, 3));
+    struct ck_tensor view = {.dtype = info->dtype, .source_dtype = info->name, .storage = storage->index};
+    if (!pickle_unsigned(&r->pickle, arg(c, 1), &view.offset))
+        return bad_call(c, "an offset that is no number from 0 on");
+    if (!pickle_is(&r->pickle, size, V_TUPLE) || !pickle_is(&r->pickle, stride, V_TUPLE))
+        return bad_call(c, "a size or stride that is no tuple");
+    uint32_t rank = pickle_value(&r->pickle, size)->size;
+    if (pickle_value(&r->pickle, stride)->size != rank)
+        return bad_call(c, "size and stride of different lengths");
+    if (rank > r->options->limits->rank)
+        return too_large(c, vector_at(&r->out->storages, view.storage), "rank");
+    view.rank = (uint16_t)rank;
+    tv_status status = read_dimensions(c, size, rank, &view.shape);
+    if (status == TV_OK)
+        status = read_dimensions(c, stride, rank, &view.stride);
+    if (status == TV_OK)
+        status = check_bounds(c, &view, info->size);
+    struct ck_tensor *place = status == TV_OK ? vector_push(&r->views) : NULL;
+    if (place == NULL)
+        return status != TV_OK ? status : refuse_memory(r->findings);
+    *place = view;
+    *out = (struct meaning){.what = MEANS_TENSOR, .index = (uint32_t)(r->views.count - 1)};
+    return TV_OK;
+}
+
+/* Backward hooks: an empty OrderedDict, or None in old files. */
+static bool is_no_hooks(const struct reading *r, uint32_t handle)
+{
+    struct mapping it = mapping_of(&r->pickle, handle);
+    uint32_t key = NO_VALUE, value = NO_VALUE;
+    if (pickle_is(&r->pickle, handle, V_NONE))
+        return true;
+    return is_mapping(&r->pickle, handle) && !mapping_next(&it, &key, &value);
+}
+
+/* The metadata of torch 2: {"conj": bool, "neg": bool}. *lazy is set where one is true: then the numbers in the
+ * storage are not yet the tensor's. */
+static tv_status read_metadata(const struct call *c, uint32_t handle, bool *lazy)
+{
+    const struct pickle *p = &c->r->pickle;
+    struct mapping it = mapping_of(p, handle);
+    uint32_t key = NO_VALUE, value = NO_VALUE;
+    if (pickle_is(p, handle, V_NONE))
+        return TV_OK;
+    if (!is_mapping(p, handle) || mapping_cost(p, handle) > 8)
+        return bad_call(c, "metadata that is no small dictionary");
+    while (mapping_next(&it, &key, &value)) {
+        tv_span name = pickle_text(p, key);
+        if ((!tv_span_is(name, "conj") && !tv_span_is(name, "neg")) || !pickle_is(p, value, V_BOOL))
+            return bad_call(c, "metadata other than conj and neg");
+        *lazy = *lazy || pickle_value(p, value)->as.integer != 0;
+    }
+    return TV_OK;
+}
+
+/* What follows the first four arguments: requires_grad, hooks, and perhaps metadata at `metadata`. */
+static tv_status check_tail(const struct call *c, uint32_t metadata, bool *lazy)
+{
+    if (!pickle_is(&c->r->pickle, arg(c, 4), V_BOOL))
+        return bad_call(c, "requires_grad that is no bool");
+    if (!is_no_hooks(c->r, arg(c, 5)))
+        return bad_call(c, "backward hooks");
+    return metadata < c->count ? read_metadata(c, arg(c, metadata), lazy) : TV_OK;
+}
+
+/* The element type that _rebuild_tensor_v3 is given. */
+static tv_status read_dtype(const struct call *c, uint32_t handle, unsigned *dtype)
+{
+    const struct mention *mention = pickle_mention(&c->r->pickle, handle);
+    if (mention == NULL || mention->row == NULL || mention->row->role != ROLE_DTYPE ||
+        mention_class(&c->r->pickle, mention) != TV_CLASS_DATA_ONLY)
+        return bad_call(c, "a dtype that is none");
+    *dtype = mention->row->dtype;
+    return TV_OK;
+}
+
+/* _rebuild_tensor, _v2 and _v3. */
+static tv_status rebuild_tensor(const struct call *c, struct meaning *out)
+{
+    bool lazy = false, v3 = c->role == ROLE_REBUILD_TENSOR_V3, plain = c->role == ROLE_REBUILD_TENSOR;
+    uint32_t least = plain ? 4 : v3 ? 7 : 6;
+    tv_status status = TV_OK;
+    if (c->count < least || c->count > (plain ? least : least + 1))
+        return bad_call(c, "another number of arguments");
+    if (meaning_of(c->r, arg(c, 0))->what != MEANS_STORAGE)
+        return bad_call(c, "a storage that is none");
+    unsigned dtype = meaning_of(c->r, arg(c, 0))->dtype;
+    if (v3 && !meaning_of(c->r, arg(c, 0))->is_untyped)
+        return bad_call(c, "a typed storage");
+    if (v3)
+        status = read_dtype(c, arg(c, 6), &dtype);
+    if (status == TV_OK && !plain)
+        status = check_tail(c, least, &lazy);
+    if (status == TV_OK)
+        status = make_view(c, dtype, out);
+    if (status == TV_OK && lazy)
+        *out = (struct meaning){.what = MEANS_UNSUPPORTED, .why = "a conjugated or negated view"};
+    return status;
+}
+
+/* _rebuild_parameter and _with_state: (tensor, requires_grad, hooks[, state]). */
+static tv_status rebuild_parameter(const struct call *c, struct meaning *out)
+{
+    const struct meaning *data = meaning_of(c->r, arg(c, 0));
+    if (c->count != (c->role == ROLE_REBUILD_PARAMETER ? 3u : 4u))
+        return bad_call(c, "another number of arguments");
+    if (data->what != MEANS_TENSOR && data->what != MEANS_UNSUPPORTED)
+        return bad_call(c, "data that is no tensor");
+    if (!pickle_is(&c->r->pickle, arg(c, 1), V_BOOL))
+        return bad_call(c, "requires_grad that is no bool");
+    if (!is_no_hooks(c->r, arg(c, 2)))
+        return bad_call(c, "backward hooks");
+    *out = *data;
+    return TV_OK;
+}
+
+static bool is_rebuild(enum global_role role)
+{
+    return role >= ROLE_REBUILD_TENSOR && role <= ROLE_REBUILD_UNSUPPORTED;
+}
+
+static tv_status rebuild(const struct call *c, struct meaning *out);
+
+/* _rebuild_from_type_v2: (function, type, arguments, state): the tensor that function(*arguments) is. */
+static tv_status unwrap_type(struct call *c)
+{
+    const struct pickle *p = &c->r->pickle;
+    const struct mention *function = pickle_mention(p, arg(c, 0));
+    uint32_t inner = arg(c, 2);
+    if (c->count != 4 || !pickle_is(p, inner, V_TUPLE) || pickle_mention(p, arg(c, 1)) == NULL)
+        return bad_call(c, "other arguments than (function, type, arguments, state)");
+    if (function == NULL || function->row == NULL || !is_rebuild((enum global_role)function->row->role) ||
+        function->row->role == ROLE_REBUILD_FROM_TYPE)
+        return bad_call(c, "a function that rebuilds no tensor");
+    c->role = (enum global_role)function->row->role;
+    c->name = function->row->name;
+    c->args = inner;
+    c->count = pickle_value(p, inner)->size;
+    return TV_OK;
+}
+
+static tv_status rebuild(const struct call *c, struct meaning *out)
+{
+    if (c->role == ROLE_REBUILD_UNSUPPORTED) {
+        *out = (struct meaning){.what = MEANS_UNSUPPORTED, .why = "not a dense tensor of plain numbers"};
+        return TV_OK;
+    }
+    if (c->role == ROLE_REBUILD_PARAMETER || c->role == ROLE_REBUILD_PARAMETER_STATE)
+        return rebuild_parameter(c, out);
+    return rebuild_tensor(c, out);
+}
+
+static tv_status rebuild_record(struct reading *r, const struct record *record, enum global_role role,
+                                struct meaning *out)
+{
+    const struct mention *mention = pickle_mention(&r->pickle, record->callable);
+    struct call c = {
+        r, role, mention->row->name, record->args, pickle_value(&r->pickle, record->args)->size, record->offset};
+    tv_status status = role == ROLE_REBUILD_FROM_TYPE ? unwrap_type(&c) : TV_OK;
+    return status != TV_OK ? status : rebuild(&c, out);
+}
+
+static tv_status bad_id(struct reading *r, const struct record *record, const char *what)
+{
+    return refuse(r->findings, (struct refusal){TV_FIND_PERSISTENT_ID_INVALID, record->offset, {0}, what, 0, 0});
+}
+
+/* The class in a persistent id, and the number of bytes that goes with it. */
+static tv_status read_class(struct reading *r, const struct record *record, struct meaning *out, uint64_t *bytes)
+{
+    const struct mention *mention = pickle_mention(&r->pickle, tuple_item(&r->pickle, record->args, 1));
+    const struct global_row *row = mention == NULL ? NULL : mention->row;
+    uint64_t count = 0;
+    if (row == NULL || (row->role != ROLE_STORAGE && row->role != ROLE_UNTYPED_STORAGE) ||
+        mention_class(&r->pickle, mention) != TV_CLASS_DATA_ONLY)
+        return bad_id(r, record, "its class is no storage class of torch");
+    out->is_untyped = row->role == ROLE_UNTYPED_STORAGE;
+    out->dtype = out->is_untyped ? TORCH_UINT8 : row->dtype;
+    if (!pickle_unsigned(&r->pickle, tuple_item(&r->pickle, record->args, 4), &count) ||
+        !tv_mul(count, torch_dtype_info_of(out->dtype)->size, bytes))
+        return bad_id(r, record, "its number of elements is none");
+    return TV_OK;
+}
+
+/* One key is one buffer: another reference to it must mean the same bytes and the same elements (torch would take the
+ * type of the first, others that of each). Empty ones may differ, as torch writes them. */
+static tv_status check_again(struct reading *r, const struct record *record, const struct meaning *again,
+                             uint64_t bytes)
+{
+    const struct storage *storage = vector_at(&r->out->storages, again->index);
+    const uint8_t *before = vector_at(&r->classes, again->index);
+    if (bytes == storage->size && (again->dtype == *before || bytes == 0))
+        return TV_OK;
+    return refuse(r->findings, (struct refusal){TV_FIND_STORAGE_INCONSISTENT, record->offset, storage->key,
+                                                torch_dtype_info_of(again->dtype)->name, bytes, 0});
+}
+
+static tv_status add_storage(struct reading *r, const struct place *place, tv_span key, struct meaning *out)
+{
+    struct storage *storage = vector_push(&r->out->storages);
+    uint8_t *class_ = vector_push(&r->classes);
+    if (storage == NULL || class_ == NULL || r->out->storages.count > UINT32_MAX)
+        return refuse_memory(r->findings);
+    *class_ = out->dtype;
+    *storage = (struct storage){.key = pool_copy(&r->out->pool, key),
+                                .at = place->at,
+                                .size = place->size,
+                                .crc = place->crc,
+                                .has_crc = place->has_crc,
+                                .is_legacy_untyped = out->is_untyped,
+                                .elem_size = torch_dtype_info_of(out->dtype)->size};
+    out->index = (uint32_t)(r->out->storages.count - 1);
+    return storage->key.data == NULL ? refuse_memory(r->findings) : TV_OK;
+}
+
+/* A persistent id is ('storage', class, key, location, number of elements), exactly. */
+static tv_status read_persistent(struct reading *r, const struct record *record, struct meaning *out)
+{
+    const struct pickle *p = &r->pickle;
+    struct place place;
+    uint64_t bytes = 0;
+    if (!pickle_is(p, record->args, V_TUPLE) || pickle_value(p, record->args)->size != r->pid_size)
+        return bad_id(r, record, "it is no tuple of the right length");
+    if (!tv_span_is(pickle_text(p, tuple_item(p, record->args, 0)), "storage"))
+        return bad_id(r, record, "it does not begin with 'storage'");
+    uint32_t key = tuple_item(p, record->args, 2);
+    if (!pickle_is(p, key, V_STR) || !pickle_is(p, tuple_item(p, record->args, 3), V_STR))
+        return bad_id(r, record, "its key or location is no text");
+    tv_status status = read_class(r, record, out, &bytes);
+    if (status == TV_OK)
+        status = r->find(r, pickle_text(p, key), &place);
+    if (status != TV_OK)
+        return status;
+    if (place.size != bytes)
+        return refuse(r->findings, (struct refusal){TV_FIND_STORAGE_SIZE_MISMATCH, record->offset, pickle_text(p, key),
+                                                    NULL, place.size, bytes});
+    uint32_t *slot = vector_at(&r->slots, place.slot);
+    if (slot == NULL)
+        return TV_MISUSE;
+    out->what = MEANS_STORAGE;
+    out->index = *slot - 1;
+    if (*slot != 0)
+        return check_again(r, record, out, bytes);
+    status = add_storage(r, &place, pickle_text(p, key), out);
+    *slot = out->index + 1;
+    return status;
+}
+
+tv_status find_meanings(struct reading *r)
+{
+    for (uint64_t i = 0; i < r->pickle.records.count; i++) {
+        const struct record *record = vector_at(&r->pickle.records, i);
+        enum global_role role = called_role(&r->pickle, record);
+        struct meaning found = {.what = MEANS_NOTHING}, *place = NULL;
+        tv_status status = TV_OK;
+        if (record->how == HOW_PERSISTENT)
+            status = read_persistent(r, record, &found);
+        else if (is_rebuild(role))
+            status = rebuild_record(r, record, role, &found);
+        if (status != TV_OK)
+            return status;
+        if ((place = vector_push(&r->meanings)) == NULL)
+            return refuse_memory(r->findings);
+        *place = found;
+    }
+    return TV_OK;
+}
