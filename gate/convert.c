@@ -158,7 +158,7 @@ static void plan_opened(struct planning *planning, const struct folder_entry *en
     if (examination == NULL)
         return;
     input_of(&input, entry->fd);
-    examine(session, examination, JOB_CHECK, &input, path);
+    session_examine(session, examination, JOB_CHECK, &input, path);
     if (takes(planning, examination->outcome.kind)) {
         plan_inside(planning, path, entry->path);
     } else if (examination->outcome.complete) {

@@ -143,10 +143,21 @@ static void run(struct making *making)
     broker_convert(&session->broker, &job, making->input.fd, making->publish.fd, &listener, outcome);
 }
 
+/* A verified conversion is done; a dry run is, once the plan is made. Nothing else may be called accepted. Where the
+ * worker stopped at a finding that converting would let pass, the finding decides all the same. */
+static struct judgement judge(const struct making *making)
+{
+    const struct outcome *outcome = &making->examination->outcome;
+    bool planned = making->options->dry_run && outcome->complete && outcome->said == OUTCOME_DONE;
+    struct judgement judgement = policy_judge(&making->policy, &outcome->findings, planned || outcome->verified);
+    if (judgement.verdict == VERDICT_UNDECIDED && outcome->complete && outcome->said == OUTCOME_REJECTED)
+        judgement = policy_judge(&making->session->policy, &outcome->findings, false);
+    return judgement;
+}
+
 /* From an open source and an open target folder to a published file, as far as it goes. */
 static void make(struct making *making)
 {
-    struct outcome *outcome = &making->examination->outcome;
     if (!making->options->dry_run) {
         int error = publish_begin(&making->publish, making->folder.fd, making->conversion->out_name);
         if (error != 0) {
@@ -157,9 +168,7 @@ static void make(struct making *making)
     run(making);
     if (!input_unchanged(&making->input))
         add_finding(findings_of(making), TV_FIND_SOURCE_CHANGED, "", "");
-    struct judgement judgement = policy_judge(&making->policy, &outcome->findings, outcome->complete);
-    if (making->options->dry_run || judgement.verdict != VERDICT_ACCEPT || !outcome->verified ||
-        session_stopped(making->session))
+    if (making->options->dry_run || judge(making).verdict != VERDICT_ACCEPT || session_stopped(making->session))
         return;
     bool replaces = making->before.what == PUBLISH_FILE;
     int error = publish_commit(&making->publish, replaces ? &making->before : NULL);
@@ -199,6 +208,7 @@ static struct judgement tell(struct making *making)
     struct report report =
         examination_report(examination, &making->policy, REPORT_CONVERT, &making->input, making->conversion->path);
     struct statvfs space;
+    report.judgement = judge(making);
     if (making->conversion->in_top >= 0 && holds_no_tensors(report.findings))
         report.judgement = (struct judgement){.verdict = VERDICT_UNJUDGED};
     report.source_verdict = judge_source(making);
@@ -233,7 +243,7 @@ bool convert_one(struct session *session, const struct convert_options *options,
         if (open_target(&making) && target_is_free(&making))
             make(&making);
     } else if (making.input.state != INPUT_STOPPED) {
-        examine(session, making.examination, JOB_WRITE, &making.input, conversion->path);
+        session_examine(session, making.examination, JOB_WRITE, &making.input, conversion->path);
     }
     bool told = !session_stopped(session) || making.published;
     if (told)

@@ -3,7 +3,7 @@
 
 bool report_print(const struct reporter *reporter, const struct report *report)
 {
-    bool made = reporter->json ? report_json(reporter, report) : report_text(reporter, report);
+    bool made = reporter->json ? report_as_json(reporter, report) : report_as_text(reporter, report);
     return fflush(reporter->out) == 0 && !ferror(reporter->out) && made;
 }
 

@@ -62,8 +62,8 @@ struct reporter {
 bool report_print(const struct reporter *reporter, const struct report *report);
 
 /* The two forms, for report_print. */
-bool report_json(const struct reporter *reporter, const struct report *report);
-bool report_text(const struct reporter *reporter, const struct report *report);
+bool report_as_json(const struct reporter *reporter, const struct report *report);
+bool report_as_text(const struct reporter *reporter, const struct report *report);
 
 /* "4.0 KiB", as people read sizes; returns text. */
 #define SIZE_TEXT 32

@@ -172,7 +172,7 @@ static void print_lists(const struct reporter *reporter, const struct report *re
     }
 }
 
-bool report_json(const struct reporter *reporter, const struct report *report)
+bool report_as_json(const struct reporter *reporter, const struct report *report)
 {
     struct json_object *line = json_object_new_object();
     size_t size = 0;

@@ -184,10 +184,11 @@ static void put_written(const struct reporter *reporter, const struct report *re
         put_lines(reporter, "  tensors", &report->rows->lists[ROWS_TENSORS]);
     if (!report->verified)
         return;
-    double rate = report->seconds > 0 ? (double)report->output_size / report->seconds : 0;
-    fprintf(reporter->out, "  verified bit for bit against the source");
+    fputs("  verified bit for bit against the source", reporter->out);
     if (!reporter->reproducible)
-        fprintf(reporter->out, "; %.2f s in all, %s/s", report->seconds, size_text((uint64_t)rate, size));
+        fprintf(reporter->out, report->seconds < 1 ? "; %.3f s in all" : "; %.1f s in all", report->seconds);
+    if (!reporter->reproducible && report->seconds >= 1) /* below, starting up is most of it */
+        fprintf(reporter->out, ", %s/s", size_text((uint64_t)((double)report->output_size / report->seconds), size));
     fputc('\n', reporter->out);
 }
 
@@ -265,7 +266,7 @@ static void text_folder(const struct reporter *reporter, const struct report *re
     put_findings(reporter, report->findings);
 }
 
-bool report_text(const struct reporter *reporter, const struct report *report)
+bool report_as_text(const struct reporter *reporter, const struct report *report)
 {
     switch (report->of) {
     case REPORT_CHECK: text_check(reporter, report); break;

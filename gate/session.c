@@ -79,8 +79,8 @@ static void add_input_failure(const struct session *session, const struct input 
     finding->a = session->policy.limits.spool_bytes;
 }
 
-void examine(struct session *session, struct examination *examination, enum job_kind kind, const struct input *input,
-             const char *path)
+void session_examine(struct session *session, struct examination *examination, enum job_kind kind,
+                     const struct input *input, const char *path)
 {
     struct outcome *outcome = &examination->outcome;
     if (input->state != INPUT_FILE) {
@@ -141,7 +141,7 @@ static void vet_file(struct session *session, enum job_kind kind, const struct i
     struct examination *examination = examination_new(session);
     if (examination == NULL)
         return;
-    examine(session, examination, kind, input, path);
+    session_examine(session, examination, kind, input, path);
     enum report_of of = kind == JOB_INSPECT ? REPORT_INSPECT : REPORT_CHECK;
     struct report report = examination_report(examination, &session->policy, of, input, path);
     if (!examination->outcome.interrupted)

@@ -55,8 +55,8 @@ struct examination *examination_new(struct session *session);
 void examination_free(struct examination *examination);
 /* Runs a check or inspect job on that input, and adds what the trusted side sees: source-changed, disguises. Where the
  * input could not be opened, the one finding says why. */
-void examine(struct session *session, struct examination *examination, enum job_kind kind, const struct input *input,
-             const char *path);
+void session_examine(struct session *session, struct examination *examination, enum job_kind kind,
+                     const struct input *input, const char *path);
 /* A report of it, judged by that policy; what `of` alone needs is the caller's to fill. */
 struct report examination_report(const struct examination *examination, const struct policy *policy, enum report_of of,
                                  const struct input *input, const char *path);

@@ -33,7 +33,7 @@ static void vet_opened(struct vetting *vetting, const struct folder_entry *entry
     if (examination == NULL)
         return;
     input_of(&input, entry->fd);
-    examine(session, examination, vetting->kind, &input, path);
+    session_examine(session, examination, vetting->kind, &input, path);
     if (examination->outcome.interrupted) {
         examination_free(examination);
         return;
