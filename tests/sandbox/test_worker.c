@@ -14,16 +14,43 @@
 
 #include <broker.h>
 #include <check.h>
+#include <doctor.h>
 
 #include "blocked.h"
 
 static struct outcome outcome;
+static struct doctor doctor;
 
 static struct broker open_broker(void)
 {
     struct broker broker = {open(SHIPPED_WORKER, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), NULL};
     CHECK(broker.program >= 0 && broker.null >= 0);
     return broker;
+}
+
+/* The rows that say no, for messages. */
+static const char *doctor_refuses(void)
+{
+    static char text[1024];
+    text[0] = '\0';
+    for (unsigned i = 0; i < doctor.count; i++) {
+        size_t used = strlen(text);
+        if (doctor.rows[i].state == DOCTOR_REFUSES)
+            (void)snprintf(text + used, sizeof(text) - used, "%s: %s; ", doctor.rows[i].what, doctor.rows[i].found);
+    }
+    return text;
+}
+
+TEST(doctor_here, "the doctor finds this machine fit, and a worker locked, from inside and outside")
+{
+    struct broker broker = open_broker();
+    doctor_examine(&broker, 0, &doctor);
+    broker_close(&broker);
+    CHECK_MSG(doctor.works && doctor.count > 15, "%s", doctor_refuses());
+    CHECK(doctor.count < DOCTOR_ROWS);
+    const struct broker none = {-1, -1, NULL};
+    doctor_examine(&none, ENOENT, &doctor);
+    CHECK(!doctor.works && strstr(doctor_refuses(), strerror(ENOENT)) != NULL);
 }
 
 TEST(selftest, "a real worker locks itself down, judges the built-in file, and says what is in force")
@@ -163,6 +190,9 @@ static bool selftest_on(const struct oddity *odd)
         if (!install(odd))
             _exit(2);
         bool works = broker_selftest(&broker, &outcome);
+        doctor_examine(&broker, 0, &doctor);
+        if (doctor.works != works)
+            _exit(4);
         _exit(write(ends[1], &outcome, sizeof(outcome)) == (ssize_t)sizeof(outcome) ? works : 3);
     }
     (void)close(ends[1]);
@@ -172,7 +202,9 @@ static bool selftest_on(const struct oddity *odd)
         have += (size_t)size;
     (void)close(ends[0]);
     int status = 0;
-    CHECK(waitpid(child, &status, 0) == child && have == sizeof(outcome) && WIFEXITED(status));
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
+    CHECK_MSG(WEXITSTATUS(status) != 4, "%s: the doctor is of another opinion than a job", odd->what);
+    CHECK(have == sizeof(outcome));
     return WEXITSTATUS(status) == 1;
 }
 

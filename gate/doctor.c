@@ -1,0 +1,160 @@
+/* What the machine offers, what a worker says, what a worker looks like from outside, and whether it passes its test.
+ * See doctor.h for what it trusts and promises. */
+#define _GNU_SOURCE
+
+#include "doctor.h"
+
+#include <errno.h>
+#include <jail.h>
+#include <linux/seccomp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "doctor_look.h"
+
+static const char machine[] = "this machine";
+static const char by_word[] = "a worker, by its own word";
+static const char outside[] = "a worker, seen from outside";
+static const char test[] = "self-test";
+
+const char *doctor_state_name(enum doctor_state state)
+{
+    static const char *const names[] = {"good", "less", "refuses"};
+    return (size_t)state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
+}
+
+__attribute__((format(printf, 5, 6))) static void add(struct doctor *doctor, const char *group, const char *what,
+                                                      enum doctor_state state, const char *format, ...)
+{
+    if (doctor->count >= DOCTOR_ROWS)
+        return;
+    struct doctor_row *row = &doctor->rows[doctor->count++];
+    row->group = group;
+    row->what = what;
+    row->state = state;
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(row->found, sizeof(row->found), format, args);
+    va_end(args);
+    for (char *c = row->found; *c != '\0'; c++)
+        *c = *c >= ' ' && *c <= '~' ? *c : '?';
+}
+
+static void machine_kernel(struct doctor *doctor)
+{
+    struct utsname name;
+    if (uname(&name) == 0)
+        add(doctor, machine, "kernel", DOCTOR_GOOD, "%s %s %s", name.sysname, name.release, name.machine);
+}
+
+static void machine_seccomp(struct doctor *doctor)
+{
+    const uint32_t action = SECCOMP_RET_KILL_PROCESS;
+    bool there = syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+    if (there)
+        add(doctor, machine, "system call filter (seccomp)", DOCTOR_GOOD, "offered, and can kill a process");
+    else
+        add(doctor, machine, "system call filter (seccomp)", DOCTOR_REFUSES, "missing: %s", strerror(errno));
+}
+
+/* The inmate asks again, for itself; this is what the broker could ask for. */
+static void machine_landlock(struct doctor *doctor)
+{
+    long abi = syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, 1u);
+    if (abi > 0)
+        add(doctor, machine, "Landlock", DOCTOR_GOOD, "offered, ABI %ld%s", abi,
+            abi >= 6   ? ""
+            : abi >= 4 ? " (no scopes)"
+                       : " (files only)");
+    else
+        add(doctor, machine, "Landlock", DOCTOR_LESS, "missing: %s", strerror(errno));
+}
+
+static void machine_user(struct doctor *doctor)
+{
+    if (geteuid() == 0)
+        add(doctor, machine, "user", DOCTOR_GOOD, "root; workers give it up");
+    else
+        add(doctor, machine, "user", DOCTOR_GOOD, "uid %u; workers stay that user", (unsigned)geteuid());
+}
+
+/* What READY says. Mandatory layers are there, or there would have been no READY that counts. */
+static void word_layers(struct doctor *doctor, const struct outcome *outcome)
+{
+    static const struct {
+        uint32_t layer;
+        const char *what, *missing;
+    } layers[] = {
+        {JAIL_NO_NEW_PRIVS, "no_new_privs", "missing"},
+        {JAIL_RLIMITS, "resource limits", "missing"},
+        {JAIL_SECCOMP, "system call filter", "missing"},
+        {JAIL_LANDLOCK, "Landlock, nothing allowed", "missing: the filter alone keeps paths out"},
+        {JAIL_UNPRIVILEGED, "no root, no capabilities", "kept uid 0: no other is mapped in this user namespace"},
+        {JAIL_MDWE, "no memory becomes executable (MDWE)", "missing before Linux 6.3: the filter alone sees to it"},
+        {JAIL_UNDUMPABLE, "no core, no debugger", "missing"},
+        {JAIL_TIED, "dies with its parent", "missing"},
+    };
+    for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
+        bool there = (outcome->layers & layers[i].layer) != 0;
+        enum doctor_state without = (JAIL_MANDATORY & layers[i].layer) != 0 ? DOCTOR_REFUSES : DOCTOR_LESS;
+        add(doctor, by_word, layers[i].what, there ? DOCTOR_GOOD : without, "%s",
+            there ? "in force" : layers[i].missing);
+    }
+}
+
+static void look_from_outside(struct doctor *doctor, const struct broker *broker)
+{
+    struct look look;
+    if (!doctor_look(broker, &look)) {
+        add(doctor, outside, "a worker stopped before its first word", DOCTOR_REFUSES, "%s", look.failed_at);
+        return;
+    }
+    add(doctor, outside, "Seccomp", look.seccomp == 2 ? DOCTOR_GOOD : DOCTOR_REFUSES, "%ld (2: a filter)",
+        look.seccomp);
+    add(doctor, outside, "NoNewPrivs", look.no_new_privs == 1 ? DOCTOR_GOOD : DOCTOR_REFUSES, "%ld", look.no_new_privs);
+    add(doctor, outside, "Uid", look.uid != 0 ? DOCTOR_GOOD : DOCTOR_LESS, "%ld", look.uid);
+    add(doctor, outside, "Threads", look.threads == 1 ? DOCTOR_GOOD : DOCTOR_REFUSES, "%ld", look.threads);
+    add(doctor, outside, "CapEff", look.capabilities == 0 ? DOCTOR_GOOD : DOCTOR_LESS, "%llx", look.capabilities);
+    if (look.descriptors[0] != '\0')
+        add(doctor, outside, "descriptors", strcmp(look.descriptors, "0 1 2 5") == 0 ? DOCTOR_GOOD : DOCTOR_REFUSES,
+            "%s", look.descriptors);
+}
+
+static void self_test(struct doctor *doctor, const struct broker *broker)
+{
+    struct outcome outcome;
+    bool passes = broker_selftest(broker, &outcome);
+    const tv_finding *error = tv_findings_first_error(&outcome.findings);
+    if (outcome.layers != 0)
+        word_layers(doctor, &outcome);
+    if (passes) {
+        add(doctor, test, "the built-in file", DOCTOR_GOOD, "judged rightly, in %.1f ms", outcome.seconds * 1e3);
+    } else {
+        tv_span detail = error == NULL ? tv_span_of(NULL, 0) : tv_finding_detail(error);
+        add(doctor, test, "the built-in file", DOCTOR_REFUSES, "%s: %.*s",
+            error == NULL ? "not judged" : tv_finding_info_of(error->id)->id, (int)detail.size,
+            detail.size == 0 ? "" : (const char *)detail.data);
+    }
+}
+
+void doctor_examine(const struct broker *broker, int broker_error, struct doctor *doctor)
+{
+    *doctor = (struct doctor){.works = true};
+    machine_kernel(doctor);
+    machine_user(doctor);
+    machine_seccomp(doctor);
+    machine_landlock(doctor);
+    if (broker_error != 0) {
+        add(doctor, test, "the worker's program", DOCTOR_REFUSES, "cannot be opened: %s", strerror(broker_error));
+    } else {
+        look_from_outside(doctor, broker);
+        self_test(doctor, broker);
+    }
+    for (unsigned i = 0; i < doctor->count; i++)
+        doctor->works = doctor->works && doctor->rows[i].state != DOCTOR_REFUSES;
+}

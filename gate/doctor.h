@@ -1,0 +1,40 @@
+/* The doctor: what this kernel and container offer, and what is in force in a real worker. For `tensorvet doctor`.
+ *
+ * Trusts: the kernel's answers. Promises: starts a real worker and looks at it from outside, runs the self-test, and
+ * never calls the jail working unless a real job would run; leaves nothing behind. */
+#ifndef GATE_DOCTOR_H
+#define GATE_DOCTOR_H
+
+#include <stdbool.h>
+
+#include "broker.h"
+
+enum doctor_state {
+    DOCTOR_GOOD,   /* there, and in force */
+    DOCTOR_LESS,   /* missing; we work without */
+    DOCTOR_REFUSES /* missing; no work is done without */
+};
+
+#define DOCTOR_ROWS 24
+#define DOCTOR_TEXT 160
+
+struct doctor_row {
+    const char *group; /* "this machine", "a worker, by its own word", "a worker, seen from outside", "self-test" */
+    const char *what;  /* "system call filter (seccomp)"; static */
+    enum doctor_state state;
+    char found[DOCTOR_TEXT]; /* "Landlock ABI 7", "missing: …"; printable */
+};
+
+struct doctor {
+    struct doctor_row rows[DOCTOR_ROWS];
+    unsigned count;
+    bool works; /* else every command that needs a worker exits 3 */
+};
+
+/* Fills *doctor. `broker_error` is what broker_open returned: with an errno there is no worker to look at, and a row
+ * says so. */
+void doctor_examine(const struct broker *broker, int broker_error, struct doctor *doctor);
+/* "good", "less", "refuses". */
+const char *doctor_state_name(enum doctor_state state);
+
+#endif
