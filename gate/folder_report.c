@@ -30,8 +30,9 @@ void folder_tally_start(struct folder_tally *tally)
 void folder_tally_add(struct folder_tally *tally, const struct judgement *judgement)
 {
     struct judgement *worst = &tally->worst[judgement->verdict];
-    if (tally->counts[judgement->verdict]++ == 0 || judgement->class_ > worst->class_)
+    if (tally->counts[judgement->verdict]++ == 0 || policy_worse(worst->class_, judgement->class_) != worst->class_)
         *worst = *judgement;
+    worst->why = TV_FIND_NONE; /* it is in another line */
 }
 
 /* The folder's own finding: how the walk ended, or that there was nothing to examine. */

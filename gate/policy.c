@@ -41,11 +41,37 @@ tv_severity policy_severity(const struct policy *policy, tv_finding_id id)
     return row->severity == TV_ERROR && passes ? TV_WARNING : row->severity;
 }
 
+/* How bad a class is. Danger is worst even in a file that is malformed as well: somebody may mend it. The machine's
+ * troubles say nothing of the file. */
+static unsigned badness(tv_class class_)
+{
+    static const unsigned order[] = {
+        [TV_CLASS_MACHINE] = 0,     [TV_CLASS_DATA_ONLY] = 1, [TV_CLASS_REVIEWED] = 2,  [TV_CLASS_INERT_UNKNOWN] = 3,
+        [TV_CLASS_UNSUPPORTED] = 4, [TV_CLASS_MALFORMED] = 5, [TV_CLASS_DANGEROUS] = 6,
+    };
+    return (unsigned)class_ < sizeof order / sizeof *order ? order[class_] : 0;
+}
+
+tv_class policy_worse(tv_class a, tv_class b)
+{
+    return badness(b) > badness(a) ? b : a;
+}
+
 /* Does this finding say something about the class of its file? Errors do; of the rest only those about globals, so that
  * an accepted file with, say, an unaligned header is not called malformed. */
 static bool colours_class(tv_severity severity, tv_class class_)
 {
     return severity == TV_ERROR || class_ <= TV_CLASS_DANGEROUS;
+}
+
+/* Does that error decide, rather than the one so far? An error of the file before any of the machine; of the file's,
+ * the one that is hardest to mend: what is malformed cannot be converted, what is dangerous can be disarmed. */
+static bool outranks(const tv_finding_info *row, const tv_finding_info *so_far)
+{
+    bool machine = row->class_ == TV_CLASS_MACHINE;
+    if (so_far == NULL || so_far->class_ == TV_CLASS_MACHINE)
+        return so_far == NULL || !machine;
+    return !machine && row->class_ > so_far->class_;
 }
 
 /* Is it an error of converting that no second try will mend? Then the user asked for something that we refuse. */
@@ -56,31 +82,28 @@ static bool is_refusal(const tv_finding_info *row)
 
 struct judgement policy_judge(const struct policy *policy, const tv_findings *findings, bool complete)
 {
-    struct judgement result = {.verdict = VERDICT_ACCEPT, .class_ = TV_CLASS_DATA_ONLY, .remedy = TV_REMEDY_NONE};
-    const tv_finding_info *decisive = NULL; /* the first error of the worst class; the machine's only if alone */
+    struct judgement result = {.verdict = VERDICT_ACCEPT, .class_ = TV_CLASS_DATA_ONLY};
+    const tv_finding_info *decisive = NULL;
     for (uint32_t i = 0; i < findings->count && i < TV_FINDINGS_MAX; i++) {
         const tv_finding_info *row = tv_finding_info_of(findings->items[i].id);
         tv_severity severity = policy_severity(policy, findings->items[i].id);
-        if (colours_class(severity, row->class_) && row->class_ > result.class_)
-            result.class_ = row->class_;
+        if (colours_class(severity, row->class_))
+            result.class_ = policy_worse(result.class_, row->class_);
         if (severity != TV_ERROR)
             continue;
         result.refused |= is_refusal(row);
-        bool machine = row->class_ == TV_CLASS_MACHINE;
-        if (decisive == NULL || (decisive->class_ == TV_CLASS_MACHINE && !machine) ||
-            (!machine && row->class_ > decisive->class_))
-            decisive = row;
+        if (!outranks(row, decisive))
+            continue;
+        decisive = row;
+        result.why = findings->items[i].id;
     }
-    if (decisive != NULL) {
-        result.verdict = decisive->class_ == TV_CLASS_MACHINE ? VERDICT_UNDECIDED : VERDICT_REJECT;
-        result.class_ =
-            result.verdict == VERDICT_REJECT && result.class_ == TV_CLASS_MACHINE ? decisive->class_ : result.class_;
-        result.remedy = decisive->remedy;
-    } else if (!complete) {
+    result.remedy = decisive != NULL ? decisive->remedy : complete ? TV_REMEDY_NONE : TV_REMEDY_RETRY;
+    if (decisive != NULL && decisive->class_ != TV_CLASS_MACHINE)
+        result.verdict = VERDICT_REJECT;
+    else if (decisive != NULL || !complete)
         result.verdict = VERDICT_UNDECIDED;
+    if (result.verdict == VERDICT_UNDECIDED)
         result.class_ = TV_CLASS_MACHINE;
-        result.remedy = TV_REMEDY_RETRY;
-    }
     result.retryable = result.verdict == VERDICT_UNDECIDED && result.remedy == TV_REMEDY_RETRY;
     return result;
 }

@@ -26,10 +26,11 @@ struct policy {
 /* What a file gets under a policy. */
 struct judgement {
     enum verdict verdict;
-    tv_class class_;  /* the worst of its findings that count (policy.c) */
-    tv_remedy remedy; /* of the finding that decided */
-    bool retryable;   /* undecided, and trying again may help */
-    bool refused;     /* convert was asked for something it does not do: exit status 1 even where undecided */
+    tv_class class_;   /* the worst of its findings that count (policy.c) */
+    tv_finding_id why; /* the finding that decided; TV_FIND_NONE where none did */
+    tv_remedy remedy;  /* of that finding */
+    bool retryable;    /* undecided, and trying again may help */
+    bool refused;      /* convert was asked for something it does not do: exit status 1 even where undecided */
 };
 
 /* The default policy: severities as in the table of findings, default limits. */
@@ -43,6 +44,9 @@ tv_severity policy_severity(const struct policy *policy, tv_finding_id id);
 
 /* The judgement of a file with those findings; `complete`: its examination went to the end. */
 struct judgement policy_judge(const struct policy *policy, const tv_findings *findings, bool complete);
+
+/* The worse of two classes. */
+tv_class policy_worse(tv_class a, tv_class b);
 
 /* What `check` would say of a source from the findings of its conversion: those of converting and verifying left out.
  */

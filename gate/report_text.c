@@ -60,19 +60,17 @@ static void put_finding(const struct reporter *reporter, const tv_finding *findi
     text_free(&clean);
 }
 
-/* What to do next: the table's word on the first error. */
-static void put_todo(const struct reporter *reporter, const tv_findings *findings)
+/* What to do next: the table's word on the finding that decided. */
+static void put_todo(const struct reporter *reporter, const struct judgement *judgement)
 {
-    for (uint32_t i = 0; i < findings->count && i < TV_FINDINGS_MAX; i++)
-        if (policy_severity(reporter->policy, findings->items[i].id) == TV_ERROR) {
-            fprintf(reporter->out, "  to do    %s\n", tv_finding_info_of(findings->items[i].id)->todo);
-            return;
-        }
+    if (judgement->why != TV_FIND_NONE)
+        fprintf(reporter->out, "  to do    %s\n", tv_finding_info_of(judgement->why)->todo);
 }
 
 /* Errors first, for they decide; then what else there is, where there is room or -v. */
-static void put_findings(const struct reporter *reporter, const tv_findings *findings)
+static void put_findings(const struct reporter *reporter, const struct report *report)
 {
+    const tv_findings *findings = report->findings;
     uint32_t shown = 0, all = 0;
     for (int errors = 1; errors >= 0; errors--)
         for (uint32_t i = 0; i < findings->count && i < TV_FINDINGS_MAX; i++) {
@@ -88,7 +86,7 @@ static void put_findings(const struct reporter *reporter, const tv_findings *fin
     uint64_t more = (uint64_t)all - shown + findings->omitted;
     if (more > 0)
         fprintf(reporter->out, "  \xE2\x80\xA6 %" PRIu64 " more%s\n", more, reporter->verbose ? "" : ", -v");
-    put_todo(reporter, findings);
+    put_todo(reporter, &report->judgement);
 }
 
 /* The lines of a list, indented. */
@@ -150,7 +148,7 @@ static void text_check(const struct reporter *reporter, const struct report *rep
         fputs(", ", reporter->out);
     put_what(reporter, report);
     fputc('\n', reporter->out);
-    put_findings(reporter, report->findings);
+    put_findings(reporter, report);
 }
 
 static void text_inspect(const struct reporter *reporter, const struct report *report)
@@ -162,7 +160,7 @@ static void text_inspect(const struct reporter *reporter, const struct report *r
     if (report->complete && report->tensors > 0)
         fprintf(reporter->out, ", %s of data", size_text(report->data_bytes, size));
     fputc('\n', reporter->out);
-    put_findings(reporter, report->findings);
+    put_findings(reporter, report);
     put_lines(reporter, "tensors", &lists[ROWS_TENSORS]);
     put_lines(reporter, "shared", &lists[ROWS_SHARED]);
     put_lines(reporter, "metadata", &lists[ROWS_METADATA]);
@@ -247,7 +245,7 @@ static void text_converted(const struct reporter *reporter, const struct report 
         put_written(reporter, report);
     if (reporter->verbose) {
         put_lines(reporter, "  made contiguous", &lists[ROWS_CONTIGUOUS]);
-        put_findings(reporter, report->findings);
+        put_findings(reporter, report);
     }
     put_tip(reporter, report);
 }
@@ -263,7 +261,7 @@ static void text_folder(const struct reporter *reporter, const struct report *re
         fprintf(reporter->out, "%s %" PRIu64 " %s", i == 0 ? "" : ",", report->counts[i],
                 verdict_name((enum verdict)i));
     fputc('\n', reporter->out);
-    put_findings(reporter, report->findings);
+    put_findings(reporter, report);
 }
 
 bool report_as_text(const struct reporter *reporter, const struct report *report)

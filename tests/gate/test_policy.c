@@ -65,6 +65,8 @@ TEST(the_class_is_the_worst, "class and remedy are those of the worst error")
     struct judgement worst =
         JUDGE(&hub, true, TV_FIND_REVIEWED_GLOBAL, TV_FIND_UNKNOWN_GLOBAL, TV_FIND_DANGEROUS_GLOBAL);
     CHECK(worst.class_ == TV_CLASS_DANGEROUS && worst.remedy == TV_REMEDY_DISARM);
+    struct judgement torn = JUDGE(&hub, true, TV_FIND_DANGEROUS_GLOBAL, TV_FIND_PICKLE_TRUNCATED);
+    CHECK(torn.class_ == TV_CLASS_DANGEROUS && torn.why == TV_FIND_PICKLE_TRUNCATED); /* disarming would not help */
     CHECK(JUDGE(&hub, true, TV_FIND_REVIEWED_GLOBAL).class_ == TV_CLASS_REVIEWED);
     CHECK(JUDGE(&hub, true, TV_FIND_REVIEWED_GLOBAL).verdict == VERDICT_ACCEPT);
 }
