@@ -18,13 +18,14 @@ static const magic_row magics[] = {
 #undef TV_MAGIC
 };
 
-tv_kind magic_kind(tv_span head, bool cut)
+tv_kind magic_kind(tv_span head, unsigned least, bool cut)
 {
     for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++) {
         tv_span wanted = tv_span_of(magics[i].bytes, magics[i].size), found;
         if (cut && wanted.size > head.size && head.size > 0)
             (void)tv_span_sub(wanted, 0, head.size, &wanted);
-        if (tv_span_sub(head, magics[i].at, wanted.size, &found) && tv_span_equal(found, wanted))
+        if (wanted.size >= least && tv_span_sub(head, magics[i].at, wanted.size, &found) &&
+            tv_span_equal(found, wanted))
             return magics[i].kind;
     }
     return TV_KIND_UNKNOWN;
@@ -120,7 +121,7 @@ tv_kind tv_identify(tv_span head, uint64_t size)
         return is_torch_tar(head) ? TV_KIND_TORCH_TAR : TV_KIND_TAR;
     if (is_safetensors(head, size))
         return TV_KIND_SAFETENSORS;
-    tv_kind kind = magic_kind(head, false);
+    tv_kind kind = magic_kind(head, 0, false);
     if (kind == TV_KIND_UNKNOWN && is_onnx(head))
         return TV_KIND_ONNX;
     return kind;

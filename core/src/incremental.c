@@ -59,17 +59,31 @@ static tv_status judge_prefix(tv_feed *feed, uint64_t file_size, tv_findings *fi
     return status;
 }
 
+/* Hands findings over to the caller. */
+static void pass_on(const tv_findings *from, tv_findings *to)
+{
+    for (uint32_t i = 0; i < from->count; i++) {
+        tv_finding *finding = tv_findings_add(to, from->items[i].id, 0, tv_span_of(NULL, 0), tv_span_of(NULL, 0));
+        *finding = from->items[i];
+    }
+}
+
+/* Judges the header. Its warnings are kept back: they are for a file that is accepted, which only the end tells. */
 static tv_status judge_header(tv_feed *feed, uint64_t file_size, tv_findings *findings)
 {
     uint64_t size = tv_index_memory(feed->held - PREFIX_BYTES);
+    free(feed->notes);
     free(feed->memory);
+    feed->notes = calloc(1, sizeof *feed->notes);
     feed->memory = malloc((size_t)size);
-    if (feed->memory == NULL)
+    if (feed->notes == NULL || feed->memory == NULL)
         return TV_NO_MEMORY;
     tv_arena arena = {feed->memory, (size_t)size, 0};
     tv_status status = tv_index_parse(tv_span_of(feed->buffer, feed->held), file_size, &feed->limits, feed->seed,
-                                      &arena, &feed->index, findings);
+                                      &arena, &feed->index, feed->notes);
     feed->has_index = status == TV_OK;
+    if (status != TV_OK)
+        pass_on(feed->notes, findings);
     return status;
 }
 
@@ -136,6 +150,8 @@ tv_status tv_feed_end(tv_feed *feed, tv_findings *findings)
     if (feed->status == TV_MORE) {
         bool whole = feed->has_index && feed->received == expected_size(feed);
         feed->status = whole ? TV_OK : judge_short(feed, findings);
+        if (whole)
+            pass_on(feed->notes, findings);
     }
     return feed->status;
 }
@@ -144,6 +160,7 @@ void tv_feed_close(tv_feed *feed)
 {
     free(feed->buffer);
     free(feed->memory);
+    free(feed->notes);
     memset(feed, 0, sizeof *feed);
     feed->status = TV_MISUSE;
 }

@@ -57,13 +57,17 @@ static tv_status reject_text(const check *c, tv_finding_id id, uint64_t at)
     return TV_REJECTED;
 }
 
-/* Stage text, as far as it comes before the header is read. */
-static tv_status check_start(const check *c)
+/* Stages foreign and text, as far as they come before the header is read. A length can be a magic by chance; without a
+ * brace behind it, it is one. */
+static tv_status check_start(const check *c, tv_span prefix)
 {
+    bool brace = tv_span_byte(c->header, 0) == '{';
+    if (!brace && prefix_foreign(prefix, MAGIC_SURE, c->findings) != TV_OK)
+        return TV_REJECTED;
     uint64_t at = utf8_check(c->header);
     if (at < c->header.size)
         return reject_text(c, TV_FIND_HEADER_INVALID_UTF8, at);
-    if (tv_span_byte(c->header, 0) != '{')
+    if (!brace)
         return reject_text(c, TV_FIND_HEADER_NOT_OBJECT, 0);
     return TV_OK;
 }
@@ -257,14 +261,15 @@ tv_status tv_index_parse(tv_span bytes, uint64_t file_size, const tv_limits *lim
     check c = {.file_size = file_size, .seed = seed, .limits = limits, .arena = arena, .findings = findings};
     header_facts facts;
     uint64_t length = 0;
+    tv_span prefix;
     tv_status status = tv_header_length(bytes, file_size, limits, &length, findings);
     if (status != TV_OK)
         return status;
-    if (!tv_span_sub(bytes, PREFIX_BYTES, length, &c.header))
+    if (!tv_span_sub(bytes, PREFIX_BYTES, length, &c.header) || !tv_span_sub(bytes, 0, PREFIX_BYTES, &prefix))
         return TV_MORE;
     c.data_start = PREFIX_BYTES + length;
     c.data_size = file_size - c.data_start;
-    status = check_start(&c);
+    status = check_start(&c, prefix);
     if (status == TV_OK)
         status = check_header(&c, &facts);
     if (status == TV_OK)

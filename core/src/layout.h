@@ -15,8 +15,8 @@ typedef struct layout_problem {
  * order already. n log n. */
 tv_status layout_sort(tv_tensor *tensors, uint64_t count, tv_arena *arena);
 
-/* Checks that sorted tensors tile the data section: first that they form a chain, which is a matter of the header alone,
- * then that the chain ends where the file does. */
+/* Checks that sorted tensors tile the data section: first that they form a chain, which is a matter of the header
+ * alone, then that the chain ends where the file does. */
 layout_problem layout_check(const tv_tensor *tensors, uint64_t count, uint64_t data_size);
 
 /* How many tensors do not start at a multiple of their element's size in the file; *first is the first of them. */

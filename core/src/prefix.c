@@ -35,10 +35,9 @@ static tv_finding_id foreign_finding(tv_kind kind)
     }
 }
 
-/* Rejects the file if its first bytes are a magic. Only asked where they cannot be a length. */
-static tv_status reject_foreign(tv_span prefix, tv_findings *findings)
+tv_status prefix_foreign(tv_span prefix, unsigned least, tv_findings *findings)
 {
-    tv_kind kind = magic_kind(prefix, prefix.size == PREFIX_BYTES);
+    tv_kind kind = magic_kind(prefix, least, prefix.size == PREFIX_BYTES);
     tv_finding_id id = foreign_finding(kind);
     if (id == TV_FIND_NONE)
         return TV_OK;
@@ -56,16 +55,16 @@ tv_status tv_header_length(tv_span bytes, uint64_t file_size, const tv_limits *l
         return reject(findings, TV_FIND_EMPTY_FILE, 0, 0);
     if (!tv_span_sub(bytes, 0, file_size < PREFIX_BYTES ? file_size : PREFIX_BYTES, &prefix))
         return TV_MORE;
-    if (!tv_span_u64(prefix, 0, length) || *length > HEADER_MOST) {
-        tv_status status = reject_foreign(prefix, findings);
-        if (status != TV_OK)
-            return status;
-    }
+    bool beyond = !tv_span_u64(prefix, 0, length) || *length > HEADER_MOST;
+    bool cut = !beyond && *length > file_size - PREFIX_BYTES;
+    tv_status status = beyond || cut ? prefix_foreign(prefix, beyond ? 0 : MAGIC_SURE, findings) : TV_OK;
+    if (status != TV_OK)
+        return status;
     if (prefix.size < PREFIX_BYTES)
         return reject(findings, TV_FIND_FILE_TOO_SHORT, file_size, 0);
     if (*length > most)
         return reject(findings, TV_FIND_HEADER_TOO_LARGE, *length, most);
-    if (*length > file_size - PREFIX_BYTES)
+    if (cut)
         return reject(findings, TV_FIND_HEADER_LENGTH_BEYOND_FILE, *length, file_size - PREFIX_BYTES);
     return TV_OK;
 }

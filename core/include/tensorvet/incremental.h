@@ -28,6 +28,7 @@ typedef struct tv_feed {
     uint8_t *buffer;         /* the first bytes, up to the header's end */
     uint64_t held, capacity; /* bytes in the buffer; its size */
     uint8_t *memory;         /* the index's arena */
+    tv_findings *notes;      /* what is notable, if it is accepted */
     tv_index index;
     tv_status status; /* TV_MORE, or what ended it */
     int has_index;
