@@ -166,67 +166,9 @@ static uint64_t place(const struct walk *w, uint64_t start, const uint64_t *step
     return start;
 }
 
-/* Index by index, in the output's order. */
-static tv_status walk_runs(struct bits *bits, struct walk *w, bool *same)
-{
-    tv_status status = TV_OK;
-    uint32_t last = w->rank - 1;
-    do {
-        uint64_t from = place(w, w->from, w->step), to = place(w, w->to, w->skip);
-        for (uint64_t i = 0; i < w->count[last] && *same && status == TV_OK; i++)
-            status = compare_run(bits, from + i * w->step[last], to + i * w->run, w->run, same);
-    } while (status == TV_OK && *same && next_index(w, last, last));
-    return status;
-}
-
-/* The dimension that is faster in the source than the last, and fastest; the last itself where there is none. */
-static uint32_t fastest(const struct walk *w)
-{
-    uint32_t best = w->rank - 1;
-    for (uint32_t d = 0; d < w->rank; d++) {
-        if (w->step[d] > 0 && w->step[d] < w->step[best])
-            best = d;
-    }
-    return best;
-}
-
-/* A panel: `wide` columns of the last dimension, for each `deep` indices of the fast one. In memory, a column is
- * `pitch` bytes from the next. */
-struct panel {
-    uint32_t fast, last;
-    uint64_t wide, deep, pitch;
-    bool joined; /* the columns are so near to each other that they are read at once */
-};
-
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
-}
-
-/* The largest panel that fits. */
-static void choose_panel(const struct walk *w, struct panel *p)
-{
-    uint64_t gap = w->step[p->last], reach = 0;
-    p->joined = gap <= SMALL_RUN;
-    p->wide = least(w->count[p->last], p->joined ? PANEL_BYTES / 2 / gap : PANEL_WIDTH);
-    reach = PANEL_BYTES / 2 / (p->joined ? 1 : p->wide); /* at least SMALL_RUN */
-    p->deep = reach <= w->run ? 1 : least(w->count[p->fast], 1 + (reach - w->run) / w->step[p->fast]);
-    p->pitch = p->joined ? gap : ((p->deep - 1) * w->step[p->fast] + w->run + 127) / 64 * 64;
-}
-
-static tv_status read_panel(struct bits *bits, const struct walk *w, const struct panel *p, uint64_t from,
-                            uint64_t wide, uint64_t deep)
-{
-    uint64_t column = (deep - 1) * w->step[p->fast] + w->run;
-    if (p->joined)
-        return source_read(bits->ours.source, from, bits->panel, (wide - 1) * p->pitch + column);
-    for (uint64_t i = 0; i < wide; i++) {
-        tv_status status =
-            source_read(bits->ours.source, from + i * w->step[p->last], bits->panel + i * p->pitch, column);
-        if (status != TV_OK)
-            return status;
-    }
-    return TV_OK;
 }
 
 /* SAME_CELLS(uint32_t): are `count` numbers, `pitch` bytes apart in a and next to each other in b, all equal? */
@@ -262,6 +204,94 @@ static bool same_cells(const uint8_t *a, uint64_t pitch, const uint8_t *b, uint6
         }
         return true;
     }
+}
+
+/* Some cells of the last dimension that are near to each other in the source: how many are compared at once. */
+static uint64_t cells_at_once(uint64_t run, uint64_t step)
+{
+    uint64_t most = STREAM_BYTES / run;
+    if (run >= SMALL_RUN || step > SMALL_RUN)
+        return 1;
+    return step == 0 ? most : least(most, (STREAM_BYTES - run) / step + 1);
+}
+
+/* The whole last dimension, at those offsets of source and output. */
+static tv_status compare_row(struct bits *bits, const struct walk *w, uint64_t from, uint64_t to, bool *same)
+{
+    uint64_t step = w->step[w->rank - 1], count = w->count[w->rank - 1], cells = 0;
+    uint64_t most = w->run < STREAM_BYTES ? cells_at_once(w->run, step) : 1;
+    tv_status status = TV_OK;
+    for (uint64_t i = 0; i < count && status == TV_OK && *same; i += cells) {
+        const uint8_t *a = NULL, *b = NULL;
+        cells = least(most, count - i);
+        if (cells == 1) {
+            status = compare_run(bits, from + i * step, to + i * w->run, w->run, same);
+            continue;
+        }
+        status = look(&bits->ours, from + i * step, (cells - 1) * step + w->run, &a);
+        if (status == TV_OK)
+            status = look(&bits->theirs, to + i * w->run, cells * w->run, &b);
+        if (status == TV_OK)
+            *same = same_cells(a, step, b, w->run, cells);
+        advance(bits, cells * w->run);
+    }
+    return status;
+}
+
+/* Index by index, in the output's order. */
+static tv_status walk_rows(struct bits *bits, struct walk *w, bool *same)
+{
+    tv_status status = TV_OK;
+    uint32_t last = w->rank - 1;
+    do
+        status = compare_row(bits, w, place(w, w->from, w->step), place(w, w->to, w->skip), same);
+    while (status == TV_OK && *same && next_index(w, last, last));
+    return status;
+}
+
+/* The dimension that is faster in the source than the last, and fastest; the last itself where there is none. */
+static uint32_t fastest(const struct walk *w)
+{
+    uint32_t best = w->rank - 1;
+    for (uint32_t d = 0; d < w->rank; d++) {
+        if (w->step[d] > 0 && w->step[d] < w->step[best])
+            best = d;
+    }
+    return best;
+}
+
+/* A panel: `wide` columns of the last dimension, for each `deep` indices of the fast one. In memory, a column is
+ * `pitch` bytes from the next. */
+struct panel {
+    uint32_t fast, last;
+    uint64_t wide, deep, pitch;
+    bool joined; /* the columns are so near to each other that they are read at once */
+};
+
+/* The largest panel that fits. */
+static void choose_panel(const struct walk *w, struct panel *p)
+{
+    uint64_t gap = w->step[p->last], reach = 0;
+    p->joined = gap <= SMALL_RUN;
+    p->wide = least(w->count[p->last], p->joined ? PANEL_BYTES / 2 / gap : PANEL_WIDTH);
+    reach = PANEL_BYTES / 2 / (p->joined ? 1 : p->wide); /* at least SMALL_RUN */
+    p->deep = reach <= w->run ? 1 : least(w->count[p->fast], 1 + (reach - w->run) / w->step[p->fast]);
+    p->pitch = p->joined ? gap : ((p->deep - 1) * w->step[p->fast] + w->run + 127) / 64 * 64;
+}
+
+static tv_status read_panel(struct bits *bits, const struct walk *w, const struct panel *p, uint64_t from,
+                            uint64_t wide, uint64_t deep)
+{
+    uint64_t column = (deep - 1) * w->step[p->fast] + w->run;
+    if (p->joined)
+        return source_read(bits->ours.source, from, bits->panel, (wide - 1) * p->pitch + column);
+    for (uint64_t i = 0; i < wide; i++) {
+        tv_status status =
+            source_read(bits->ours.source, from + i * w->step[p->last], bits->panel + i * p->pitch, column);
+        if (status != TV_OK)
+            return status;
+    }
+    return TV_OK;
 }
 
 /* One panel, which starts at those offsets of source and output. */
@@ -338,5 +368,5 @@ tv_status bits_compare(struct bits *bits, const struct ck_tensor *tensor, const 
     struct panel panel = {.fast = fastest(&w), .last = w.rank - 1};
     if (panel.fast != panel.last && w.run < SMALL_RUN)
         return walk_panels(bits, &w, &panel, same);
-    return walk_runs(bits, &w, same);
+    return walk_rows(bits, &w, same);
 }
