@@ -85,6 +85,8 @@ static tv_status add_global(struct reading *r, const uint32_t *order, uint64_t f
 static tv_status order_globals(struct reading *r, uint64_t start)
 {
     uint64_t count = r->out->globals.count - start;
+    if (count == 0)
+        return TV_OK;
     struct vector order = {.each = sizeof(uint32_t), .budget = &r->out->budget};
     struct vector sorted = {.each = sizeof(struct ck_global), .budget = &r->out->budget};
     uint32_t *items = vector_extend(&order, count);
@@ -98,7 +100,7 @@ static tv_status order_globals(struct reading *r, uint64_t start)
         to[i] = from[items[i]];
         add_finding(r, &to[i], to[i].reason);
     }
-    if (fits && count != 0)
+    if (fits)
         memcpy(from, to, count * sizeof *to);
     vector_free(&order);
     vector_free(&sorted);

@@ -345,6 +345,29 @@ static tv_status read_persistent(struct reading *r, const struct record *record,
     return status;
 }
 
+/* What views add to their storages, all together, stays within what a conversion may add (plan.c counts exactly). */
+static tv_status check_expansion(struct reading *r)
+{
+    const uint64_t free_bytes = 1u << 24; /* small expansions are harmless, whatever their ratio */
+    uint64_t added = 0, stored = 0, allowed = 0;
+    for (uint64_t i = 0; i < r->out->storages.count; i++)
+        stored += ((const struct storage *)vector_at(&r->out->storages, i))->size;
+    for (uint64_t i = 0; i < r->views.count; i++) {
+        const struct ck_tensor *view = vector_at(&r->views, i);
+        uint64_t size = ((const struct storage *)vector_at(&r->out->storages, view->storage))->size;
+        if (view->bytes > size && !tv_add(added, view->bytes - size, &added))
+            added = UINT64_MAX;
+    }
+    if (!tv_mul(stored, r->options->limits->expansion, &allowed))
+        allowed = UINT64_MAX;
+    if (allowed < free_bytes)
+        allowed = free_bytes;
+    if (added <= allowed)
+        return TV_OK;
+    return refuse(r->findings,
+                  (struct refusal){.id = TV_FIND_TENSOR_EXPANDED, .offset = TV_NO_OFFSET, .a = added, .b = allowed});
+}
+
 tv_status find_meanings(struct reading *r)
 {
     for (uint64_t i = 0; i < r->pickle.records.count; i++) {
@@ -362,5 +385,5 @@ tv_status find_meanings(struct reading *r)
             return refuse_memory(r->findings);
         *place = found;
     }
-    return TV_OK;
+    return check_expansion(r);
 }

@@ -7,6 +7,7 @@
 #include "../sort.h"
 #include "choose.h"
 #include "graph.h"
+#include "leaves.h"
 #include "reading.h"
 
 enum frame_form { FORM_MAPPING, FORM_SEQUENCE, FORM_PARAMETERS, FORM_BUFFERS, FORM_MODULES };
@@ -19,8 +20,8 @@ struct frame {
     uint32_t index; /* of the next item of a sequence */
     struct mapping mapping;
     struct items items;
-    uint64_t path_size;        /* of the path to it */
-    uint64_t tensors, dropped; /* in the table when it was entered */
+    uint64_t path_size;       /* of the path to it */
+    uint64_t tensors, leaves; /* found when it was entered */
 };
 
 struct walk {
@@ -28,6 +29,7 @@ struct walk {
     struct vector frames; /* struct frame */
     struct vector path;   /* bytes: to the current child */
     bool odd_name;        /* the path holds a key that has no text */
+    struct leaves leaves; /* what is no tensor */
     struct groups groups;
 };
 
@@ -99,34 +101,9 @@ static tv_status set_path(struct walk *w, const struct frame *f, uint32_t key, u
     return status != TV_OK ? status : charge(w, 1 + text.size / 256);
 }
 
-/* "object of module.Name" and the like, in the pool or static. */
-static const char *describe(struct walk *w, uint32_t handle)
+static tv_status drop(struct walk *w, uint32_t handle, const char *type)
 {
-    const struct pickle *p = &w->r->pickle;
-    const struct record *record = pickle_record(p, handle);
-    if (record == NULL)
-        return value_type_name(pickle_value(p, handle)->type);
-    bool named = record->how == HOW_GLOBAL;
-    const struct mention *mention = pickle_mention(p, named ? handle : record->callable);
-    if (mention == NULL)
-        return "object";
-    tv_span module = mention_module(p, mention), name = mention_name(p, mention);
-    size_t size = module.size + name.size + sizeof "object of .";
-    char *text = pool_take(&w->r->out->pool, size, 1);
-    if (text == NULL)
-        return "object";
-    (void)snprintf(text, size, "%s %.*s.%.*s", named ? "name" : "object of", (int)module.size,
-                   (const char *)module.data, (int)name.size, (const char *)name.data);
-    return text;
-}
-
-static tv_status drop(struct walk *w, const char *type)
-{
-    struct ck_dropped *row = vector_push(&w->r->out->dropped);
-    if (row == NULL)
-        return refuse_memory(w->r->findings);
-    *row = (struct ck_dropped){.path = pool_copy(&w->r->out->pool, path_of(w)), .type = type};
-    return row->path.data == NULL ? refuse_memory(w->r->findings) : TV_OK;
+    return leaves_add(&w->leaves, path_of(w), handle, type) ? TV_OK : refuse_memory(w->r->findings);
 }
 
 /* A name that safetensors could not hold stops a conversion; for a look at the whole it does not matter. */
@@ -203,7 +180,7 @@ static tv_status enter(struct walk *w, uint32_t handle, uint8_t form, uint32_t s
 {
     struct value *value = vector_at(&w->r->pickle.values, handle);
     if ((value->flags & VALUE_ON_PATH) != 0)
-        return drop(w, "reference to something it is in");
+        return drop(w, NO_VALUE, "reference to something it is in");
     if (w->frames.count >= w->r->options->limits->pickle_depth)
         return over_limit(w, w->r->options->limits->pickle_depth, "levels");
     struct frame *f = vector_push(&w->frames);
@@ -215,7 +192,7 @@ static tv_status enter(struct walk *w, uint32_t handle, uint8_t form, uint32_t s
                         .state = state,
                         .path_size = w->path.count,
                         .tensors = w->r->out->tensors.count,
-                        .dropped = w->r->out->dropped.count};
+                        .leaves = leaves_count(&w->leaves)};
     begin_form(w, f);
     return TV_OK;
 }
@@ -233,11 +210,11 @@ static tv_status visit(struct walk *w, uint32_t handle)
         if (m->what == MEANS_TENSOR)
             return add_tensor(w, vector_at(&w->r->views, m->index));
         if (m->what == MEANS_UNSUPPORTED)
-            return w->r->options->whole ? drop(w, m->why) : refuse_unsupported(w, m->why);
+            return w->r->options->whole ? drop(w, NO_VALUE, m->why) : refuse_unsupported(w, m->why);
         if (m->what == MEANS_STORAGE)
-            return drop(w, "storage");
+            return drop(w, NO_VALUE, "storage");
     }
-    return container_form(w, handle, &form, &state) ? enter(w, handle, form, state) : drop(w, describe(w, handle));
+    return container_form(w, handle, &form, &state) ? enter(w, handle, form, state) : drop(w, handle, NULL);
 }
 
 /* The container behind a set, however its pickle spells sets. */
@@ -308,8 +285,8 @@ static tv_status leave(struct walk *w, const struct frame *f)
     w->frames.count--;
     if (!is_listed || w->r->out->tensors.count != f->tensors)
         return TV_OK;
-    w->r->out->dropped.count = f->dropped;
-    return drop(w, describe(w, f->handle));
+    leaves_cut(&w->leaves, f->leaves);
+    return drop(w, f->handle, NULL);
 }
 
 static tv_status step(struct walk *w)
@@ -366,6 +343,8 @@ static tv_status walk_from(struct walk *w, uint32_t root)
     tv_status status = visit(w, root);
     while (status == TV_OK && w->frames.count > 0)
         status = step(w);
+    if (status == TV_OK && !leaves_finish(&w->leaves, &w->r->pickle, w->r->out))
+        status = refuse_memory(w->r->findings);
     if (status != TV_OK || w->r->options->whole)
         return status;
     if (w->r->options->key == NULL && w->r->out->chosen.size == 0)
@@ -380,11 +359,13 @@ tv_status walk_tensors(struct reading *r)
     struct walk w = {.r = r,
                      .frames = {.each = sizeof(struct frame), .budget = &r->out->budget},
                      .path = {.each = 1, .budget = &r->out->budget}};
+    leaves_start(&w.leaves, &r->out->budget);
     uint32_t root = r->pickle.root;
     tv_status status = r->options->whole ? TV_OK : choose_root(r, &root);
     if (status == TV_OK)
         status = walk_from(&w, root);
     vector_free(&w.frames);
     vector_free(&w.path);
+    leaves_free(&w.leaves);
     return status;
 }

@@ -141,10 +141,13 @@ static tv_status fetch_size(struct machine *m, uint32_t size, bool is_signed)
     return m->number > stream_left(&m->stream) ? op_truncated(m, m->number) : TV_OK;
 }
 
-static tv_status fetch_line(struct machine *m)
+tv_status fetch_line(struct machine *m)
 {
     tv_status status = stream_line(&m->stream, &m->line);
-    return status == TV_REJECTED ? op_bad_argument(m, "a line without end") : status;
+    uint64_t left = stream_left(&m->stream);
+    if (status != TV_REJECTED)
+        return status;
+    return left < STREAM_WINDOW ? op_truncated(m, left + 1) : op_bad_argument(m, "a line of over 64 KiB");
 }
 
 static tv_status fetch_argument(struct machine *m)

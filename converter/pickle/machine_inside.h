@@ -61,6 +61,9 @@ tv_status op_truncated(struct machine *m, uint64_t needed);
 /* TV_REJECTED of the stream becomes pickle-truncated, TV_NO_MEMORY limit-memory. */
 tv_status op_stream_trouble(struct machine *m, tv_status status, uint64_t needed);
 
+/* The next line, into m->line. */
+tv_status fetch_line(struct machine *m);
+
 /* The stack. Handlers run only when the table's `takes` are there. */
 uint32_t stack_pop(struct machine *m);
 uint32_t stack_top(const struct machine *m);

@@ -193,9 +193,7 @@ static tv_status push_global(struct machine *m, struct mention mention)
 
 static tv_status fetch_name(struct machine *m, uint64_t *at, uint32_t *size)
 {
-    tv_status status = stream_line(&m->stream, &m->line);
-    if (status == TV_REJECTED)
-        return op_bad_argument(m, "a line without end");
+    tv_status status = fetch_line(m);
     return status != TV_OK ? status : keep_name(m, m->line, at, size);
 }
 
