@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <tensorvet/span.h>
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define PROMISE(condition)                                                                                             \
@@ -16,5 +18,34 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
             abort();                                                                                                   \
         }                                                                                                              \
     } while (0)
+
+/* Inputs that reached acceptance, and inputs in all: printed at exit where FUZZ_SHARE is set in the environment. A
+ * target below 5 % needs a mutator. */
+void oracle_accepted(void);
+void oracle_ran(void);
+
+/* A number that depends on every byte: where a target needs a choice that must not cost bytes of the input. FNV-1a. */
+static inline uint64_t oracle_hash(const uint8_t *data, size_t size)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ data[i]) * 0x100000001b3u;
+    return hash ^ hash >> 32;
+}
+
+/* Takes choices from the end of an input, so that what is at its start stays a file of its format. */
+struct tail {
+    tv_span rest;
+};
+
+/* The last byte, or 0 where none is left. */
+static inline uint8_t tail_u8(struct tail *t)
+{
+    int byte = t->rest.size == 0 ? -1 : tv_span_byte(t->rest, t->rest.size - 1);
+    if (byte < 0)
+        return 0;
+    t->rest.size--;
+    return (uint8_t)byte;
+}
 
 #endif

@@ -1,6 +1,6 @@
-/* Runs one fuzz target over files and folders (one level of nesting a call of nftw): the regression runner of CTest.
+/* Runs one fuzz target over files and folders: the regression runner of CTest.
  * Each input is copied to a block of exactly its size, so that sanitizers see every byte read beyond it.
- * A path that does not exist, or no input at all, is a failure: a test must not pass without its subject. */
+ * A path that does not exist or holds no input is a failure: a test must not pass without its subject. */
 #define _XOPEN_SOURCE 700
 #include <ftw.h>
 #include <string.h>
@@ -24,6 +24,8 @@ static int run_file(const char *path, const struct stat *info, int type, struct 
         exit(2);
     }
     fclose(file);
+    puts(path); /* whoever crashes next was this one */
+    fflush(stdout);
     (void)LLVMFuzzerTestOneInput(data, size);
     free(data);
     runs++;
@@ -32,11 +34,13 @@ static int run_file(const char *path, const struct stat *info, int type, struct 
 
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++)
-        if (nftw(argv[i], run_file, 16, FTW_PHYS) != 0) {
-            fprintf(stderr, "cannot walk %s\n", argv[i]);
+    for (int i = 1; i < argc; i++) {
+        unsigned long before = runs;
+        if (nftw(argv[i], run_file, 16, FTW_PHYS) != 0 || runs == before) {
+            fprintf(stderr, "no input in %s\n", argv[i]);
             return 2;
         }
+    }
     printf("%lu inputs\n", runs);
     return runs == 0 ? 2 : 0;
 }

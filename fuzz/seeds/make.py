@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Writes the hand-made seeds of the fuzz targets whose inputs are no files of the corpus: fuzz/seeds/NAME/*.
+
+They show each target what its input looks like. The same script writes the same bytes. Files whose names are 40 hex
+digits were kept from fuzzing (fuzz/run --keep) and are left alone.
+"""
+import json
+import struct
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def write(target, name, data):
+    folder = HERE / target
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(data)
+
+
+# ---- headers: a file, then 4 bytes: how long it claims to be beyond what is here ----
+
+def header(text, claimed=0):
+    raw = text if isinstance(text, bytes) else text.encode()
+    return struct.pack("<Q", len(raw)) + raw + struct.pack("<I", claimed)
+
+
+def tensor(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+HEADERS = {
+    "empty": header("{}"),
+    "one": header(json.dumps({"a": tensor("F32", [2, 2], 0, 16)}), 16),
+    "two-out-of-order": header(json.dumps({"b": tensor("U8", [3], 8, 11), "a": tensor("I64", [], 0, 8)}), 11),
+    "metadata": header(json.dumps({"__metadata__": {"format": "pt", "x": "\u00e9"}, "a": tensor("F4", [4], 0, 2)}), 2),
+    "escapes": header(r'{"\u0061\ud83d\ude00\/":{"dtype":"BO\u004fL","shape":[1],"data_offsets":[0,1]}}', 1),
+    "zero-sized": header(json.dumps({"a": tensor("F64", [0, 7], 0, 0), "b": tensor("F6_E2M3", [4], 0, 3)}), 3),
+    "padded": header(json.dumps({"a": tensor("C64", [1], 0, 8)}) + "     ", 8),
+    "gap": header(json.dumps({"a": tensor("U8", [1], 0, 1), "b": tensor("U8", [1], 2, 3)}), 3),
+    "duplicate": header(r'{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},'
+                        r'"\u0061":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'),
+    "overflow": header(json.dumps({"a": tensor("U8", [1 << 32, 1 << 32], 0, 0)})),
+}
+
+# ---- frames: what a worker says, then two bytes of choices ----
+
+READY, KIND, FINDING, TENSOR, METADATA, GLOBAL, SHARED, CONTIGUOUS, OBJECT, NOTE, OUTPUT, PROGRESS, RESULT = range(1, 14)
+
+
+def u32(n):
+    return struct.pack("<I", n)
+
+
+def u64(n):
+    return struct.pack("<Q", n)
+
+
+def text(s):
+    raw = s if isinstance(s, bytes) else s.encode()
+    return u32(len(raw)) + raw
+
+
+def frame(kind, payload):
+    return u32(kind) + u32(len(payload)) + payload
+
+
+def finding(id_, subject, detail=b""):
+    return frame(FINDING, u32(id_) + u64(9) + u64(1) + u64(2) + u32(len(subject)) + text(subject)
+                 + u32(len(detail)) + text(detail))
+
+
+def result(outcome, tensors=1, digest=True):
+    return frame(RESULT, u32(outcome) + u64(tensors) + u64(64) + u32(digest) + bytes(32))
+
+
+HELLO = frame(READY, text("fuzz") + u32(7) + u32(3) + text("")) + frame(KIND, u32(3))
+ROWS = (frame(TENSOR, text("layer.0.weight") + u32(17) + text("float32") + u64(64) + u64(16) + u32(2) + u64(2) + u64(2))
+        + frame(METADATA, text("format") + text("pt"))
+        + frame(GLOBAL, text("os") + text("system") + u32(3) + u32(1) + u64(31))
+        + frame(SHARED, text("b") + text("a")) + frame(CONTIGUOUS, text("a")) + frame(OBJECT, text("epoch") + text("int"))
+        + frame(NOTE, text("chosen: state_dict")) + frame(PROGRESS, u64(5) + u64(10)))
+
+FRAMES = {
+    "done": HELLO + ROWS + result(0) + b"\0\0",
+    "written": HELLO + frame(OUTPUT, u64(4096)) + ROWS + result(0) + b"\2\2",
+    "rejected": HELLO + finding(1, b"\x1b[31mred\xff") + result(1) + b"\0\0",
+    "every-finding": HELLO + b"".join(finding(i, b"a\"b\\c", b"\xe2\x80\xae") for i in range(1, 60)) + result(1) + b"\1\7",
+    "hostile-texts": HELLO + frame(NOTE, text(b"\n\x9b\xc2\x9b\xed\xa0\x80\"}]")) + result(0) + b"\1\3",
+    "unlocked": frame(READY, text("fuzz") + u32(1) + u32(0) + text("seccomp")) + b"\0\0",
+    "other-build": frame(READY, text("else") + u32(7) + u32(0) + text("")) + b"\0\0",
+    "cut": (HELLO + ROWS)[:-5] + b"\0\0",
+}
+
+# ---- jobs: arguments, each ended by NUL ----
+
+JOBS = {
+    "check": [b"tensorvet-worker", b"check"],
+    "write": [b"tensorvet-worker", b"write", b"key=a%2Eb", b"ties=1", b"disarm=1", b"seed=18446744073709551615",
+              b"discard=x", b"discard=%FF", b"limit.rank=8"],
+    "inspect": [b"tensorvet-worker", b"inspect", b"want-rows=1", b"limit.memory_bytes=1"],
+    "bad-escape": [b"tensorvet-worker", b"write", b"key=%0"],
+    "bad-number": [b"tensorvet-worker", b"write", b"seed=18446744073709551616"],
+}
+
+TEXTS = {
+    "plain": b"layer.0.weight",
+    "controls": b"\x1b]0;x\x07\r\n\x7f\xc2\x9b\x00",
+    "bidi": "a\u202eb\u2066c\u200bd".encode(),
+    "broken": b"\xff\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80\xe2\x82",
+    "astral": "\U0001f600\U000e0041\uffff".encode(),
+    "long": "\u00e9".encode() * 300,
+}
+
+WRITERS = {"recipe-%d" % i: bytes((i * 37 + j * (11 + i)) % 256 for j in range(60 + 20 * i)) for i in range(4)}
+
+
+def main():
+    for name, data in HEADERS.items():
+        write("header", name, data)
+    for name, data in FRAMES.items():
+        write("frames", name, data)
+        write("report", name, data)
+    for name, arguments in JOBS.items():
+        write("job", name, b"".join(a + b"\0" for a in arguments))
+    for name, data in TEXTS.items():
+        write("text", name, data)
+    for name, data in WRITERS.items():
+        write("writer", name, data)
+
+
+if __name__ == "__main__":
+    main()
