@@ -29,19 +29,24 @@ typedef struct reader {
 
 /* ---- what is wrong ---- */
 
-/* Notes a broken rule. */
+/* Notes a broken rule: the first one stays, and nothing is read at NOWHERE. */
+static uint64_t note(reader *r, const problem *found)
+{
+    if (r->facts->problem.id == TV_FIND_NONE && found->at != NOWHERE)
+        r->facts->problem = *found;
+    return NOWHERE;
+}
+
 static uint64_t broken(reader *r, tv_finding_id id, uint64_t at, tv_span subject, tv_span detail)
 {
     problem found = {id, at, 0, 0, subject, detail};
-    r->facts->problem = found;
-    return NOWHERE;
+    return note(r, &found);
 }
 
 static uint64_t broken_limit(reader *r, tv_finding_id id, uint64_t at, tv_span subject, uint64_t limit)
 {
     problem found = {id, at, limit, 0, subject, tv_span_of(NULL, 0)};
-    r->facts->problem = found;
-    return NOWHERE;
+    return note(r, &found);
 }
 
 static uint64_t tensor_broken(reader *r, tv_finding_id id, uint64_t at, const char *detail)
@@ -52,8 +57,7 @@ static uint64_t tensor_broken(reader *r, tv_finding_id id, uint64_t at, const ch
 static bool tensor_numbers(reader *r, tv_finding_id id, uint64_t at, uint64_t a, uint64_t b)
 {
     problem found = {id, at, a, b, r->name, tv_span_of(NULL, 0)};
-    r->facts->problem = found;
-    return false;
+    return note(r, &found) != NOWHERE;
 }
 
 /* ---- words ---- */

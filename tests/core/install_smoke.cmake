@@ -1,0 +1,62 @@
+# cmake -DBUILD=… -DSOURCE=… -DWORK=… -DC=… -DCXX=… -P install_smoke.cmake
+# Installs core into an empty folder, then uses it as a stranger would: each header by itself as C and as C++, the CMake
+# package, the pkg-config file, the example.
+file(REMOVE_RECURSE ${WORK})
+file(MAKE_DIRECTORY ${WORK})
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
+  if(NOT code EQUAL 0)
+    message(FATAL_ERROR "${ARGN}\n${out}${err}")
+  endif()
+endfunction()
+
+run(${CMAKE_COMMAND} -DCMAKE_INSTALL_PREFIX=${WORK}/prefix -P ${BUILD}/core/cmake_install.cmake)
+
+file(GLOB headers ${WORK}/prefix/include/tensorvet/*.h)
+list(LENGTH headers count)
+if(count LESS 10)
+  message(FATAL_ERROR "only ${count} headers were installed")
+endif()
+set(strict -Wall -Wextra -Wpedantic -Werror -I${WORK}/prefix/include -fsyntax-only)
+foreach(header IN LISTS headers)
+  run(${C} -std=c11 ${strict} -x c ${header} -Wno-pragma-once-outside-header)
+  run(${CXX} -std=c++17 ${strict} -x c++ ${header} -Wno-pragma-once-outside-header)
+endforeach()
+
+file(WRITE ${WORK}/user/CMakeLists.txt "cmake_minimum_required(VERSION 3.25)
+project(user C CXX)
+find_package(tensorvet 0.1 REQUIRED)
+add_executable(smoke_c ${SOURCE}/tests/core/compile_smoke.c)
+add_executable(smoke_cxx smoke.cpp)
+add_executable(check_header ${SOURCE}/core/example/check_header.c)
+foreach(t smoke_c smoke_cxx check_header)
+  target_link_libraries(\${t} PRIVATE tensorvet::tensorvet)
+endforeach()
+")
+file(READ ${SOURCE}/tests/core/compile_smoke.c text)
+file(WRITE ${WORK}/user/smoke.cpp "${text}")
+run(${CMAKE_COMMAND} -S ${WORK}/user -B ${WORK}/user/build -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_C_COMPILER=${C}
+    -DCMAKE_CXX_COMPILER=${CXX})
+run(${CMAKE_COMMAND} --build ${WORK}/user/build)
+run(${WORK}/user/build/smoke_c)
+run(${WORK}/user/build/smoke_cxx)
+
+file(GLOB_RECURSE pc ${WORK}/prefix/*tensorvet.pc)
+file(READ ${pc} text)
+if(NOT text MATCHES "-ltensorvet" OR NOT text MATCHES "Version: [0-9]")
+  message(FATAL_ERROR "${pc}: ${text}")
+endif()
+
+# A file that is refused and one that is accepted, by the example.
+file(WRITE ${WORK}/bad.safetensors "<html>")
+execute_process(COMMAND ${WORK}/user/build/check_header ${WORK}/bad.safetensors RESULT_VARIABLE code OUTPUT_VARIABLE out)
+if(NOT code EQUAL 1 OR NOT out MATCHES "html-page")
+  message(FATAL_ERROR "check_header: ${code} ${out}")
+endif()
+file(GLOB good ${SOURCE}/corpus/safetensors/accept/*.safetensors)
+list(GET good 0 good)
+execute_process(COMMAND ${WORK}/user/build/check_header ${good} RESULT_VARIABLE code OUTPUT_VARIABLE out)
+if(NOT code EQUAL 0)
+  message(FATAL_ERROR "check_header ${good}: ${code} ${out}")
+endif()
