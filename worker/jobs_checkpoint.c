@@ -1,43 +1,7 @@
 /* Jobs on a checkpoint: judge it, list it, convert it, compare what was converted. */
-#include <stdlib.h>
 #include <string.h>
 
-#include <crc.h>
-
 #include "jobs_internal.h"
-
-#define BUFFER_BYTES (1u << 20)
-
-struct reading {
-    struct run *run;
-    uint64_t done, total;
-};
-
-static void advance(void *context, uint64_t bytes)
-{
-    struct reading *reading = context;
-    reading->done += bytes;
-    report_progress(reading->run, reading->done, reading->total);
-}
-
-/* The checksum of every storage. */
-static tv_status verify_storages(struct run *run, const struct checkpoint *table)
-{
-    struct reading reading = {.run = run};
-    tv_status status = TV_OK;
-    uint8_t *buffer = malloc(BUFFER_BYTES);
-    if (buffer == NULL)
-        return TV_NO_MEMORY;
-    for (uint64_t i = 0; i < table->storages.count; i++) {
-        const struct storage *storage = vector_at(&table->storages, i);
-        reading.total += storage->has_crc ? storage->size : 0;
-    }
-    for (uint64_t i = 0; i < table->storages.count && status == TV_OK; i++)
-        status = crc_verify(&run->source, vector_at(&table->storages, i), buffer, BUFFER_BYTES, advance, &reading,
-                            &run->findings);
-    free(buffer);
-    return status;
-}
 
 /* Names what the reader chose of the file. */
 static void report_choice(struct run *run, const struct checkpoint *table)
@@ -58,7 +22,7 @@ static tv_status examine(struct run *run, const struct checkpoint *table)
         const struct storage *storage = vector_at(&table->storages, i);
         run->data_bytes += storage->size; /* parts of one file: no overflow */
     }
-    return verify_storages(run, table);
+    return checkpoint_verify_storages(&run->source, table, report_progress, run, &run->findings);
 }
 
 static bool names_danger(const struct checkpoint *table)
