@@ -173,7 +173,7 @@ static bool install(const struct oddity *odd)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     const uint32_t action = SCMP_ACT_ERRNO((uint32_t)odd->error);
-    const struct scmp_arg_cmp first = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)odd->first_argument);
+    const struct scmp_arg_cmp first = {0, SCMP_CMP_EQ, (scmp_datum_t)odd->first_argument, 0};
     int error = odd->first_argument < 0 ? seccomp_rule_add(filter, action, odd->number, 0)
                                         : seccomp_rule_add(filter, action, odd->number, 1, first);
     return error == 0 && seccomp_load(filter) == 0;

@@ -1,0 +1,148 @@
+/* Dies in the jail in the way that argv names, for test_ending. */
+#define _GNU_SOURCE
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <jail.h>
+
+/* What the compiler must not see through. */
+static void *volatile pointer;
+static volatile size_t size = 64;
+static volatile int zero;
+
+static void clean(void) {}
+static void status(void)
+{
+    _exit(7);
+}
+static void violate(void)
+{
+    (void)syscall(SYS_getpid);
+}
+static void null_read(void)
+{
+    (void)*(volatile char *)pointer;
+}
+static void divide(void)
+{
+    zero = (int)size / zero;
+}
+static void call_abort(void)
+{
+    abort();
+}
+static void double_free(void)
+{
+    void *volatile block = malloc(100);
+    free(block);
+    free(block);
+}
+/* A memset that is really done, whoever looks at the bytes afterwards. */
+__attribute__((noinline)) static void scribble(volatile char *at, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        at[i] = 0x41;
+}
+/* Blocks so large that they come one after the other from the end of the heap. */
+static void heap_overrun(void)
+{
+    char *volatile block = malloc(100000);
+    void *volatile next = malloc(100000);
+    scribble(block, 100000 + size);
+    free(next);
+}
+__attribute__((noinline)) static void smash(void)
+{
+    char small[8];
+    scribble(small, size);
+}
+static void overflow_stack(void)
+{
+    char first[64];
+    char *volatile at = first;
+    for (size_t i = 0; i < 1u << 24; i += 4096)
+        *(volatile char *)(at - i) = 1;
+}
+static void burn(void)
+{
+    for (;;)
+        zero = zero + 1;
+}
+/* Large and small blocks grow and go, so that every call of malloc that the filter allows is made. */
+static void use_memory(void)
+{
+    void *small[512];
+    for (int i = 0; i < 512; i++)
+        small[i] = malloc(2000);
+    char *large = malloc(1u << 20);
+    large = realloc(large, 64u << 20);
+    if (large == NULL)
+        _exit(8);
+    large[(64u << 20) - 1] = 1;
+    free(large);
+    for (int i = 0; i < 512; i++)
+        free(small[i]);
+}
+/* Sorting asks libc for memory and, once, for the machine's size: primed. */
+static int by_byte(const void *a, const void *b)
+{
+    const unsigned char *x = a, *y = b;
+    return *x - *y;
+}
+static void use_qsort(void)
+{
+    static unsigned char bytes[100000];
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (unsigned char)(i * 7919);
+    qsort(bytes, sizeof(bytes), 1, by_byte);
+    if (bytes[0] > bytes[sizeof(bytes) - 1])
+        _exit(9);
+}
+/* Beyond RLIMIT_AS malloc fails, and says so. */
+static void exhaust(void)
+{
+    size_t kept = 0;
+    while (kept < 64 && (pointer = malloc(64u << 20)) != NULL)
+        kept++;
+    _exit(kept < 64 ? 0 : 10);
+}
+
+static const struct {
+    const char *name;
+    void (*act)(void);
+} acts[] = {
+    {"clean", clean},
+    {"status", status},
+    {"violate", violate},
+    {"null-read", null_read},
+    {"divide", divide},
+    {"abort", call_abort},
+    {"double-free", double_free},
+    {"heap-overrun", heap_overrun},
+    {"smash", smash},
+    {"overflow-stack", overflow_stack},
+    {"burn", burn},
+    {"memory", use_memory},
+    {"qsort", use_qsort},
+    {"exhaust", exhaust},
+};
+
+int main(int argc, char **argv)
+{
+    uint32_t abi = 0;
+    const char *failed_at = "";
+    if (argc < 2 || jail_lock(JAIL_STRICT, &abi, &failed_at) == 0)
+        return 64;
+    for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
+        if (strcmp(acts[i].name, argv[1]) == 0) {
+            acts[i].act();
+            _exit(0);
+        }
+    }
+    _exit(65);
+}
