@@ -123,6 +123,7 @@ static void run(struct making *making)
     struct session *session = making->session;
     const struct convert_options *options = making->options;
     struct job job = session_job(session, JOB_WRITE);
+    job.called_safetensors = name_is_safetensors(making->conversion->path);
     struct listener listener = rows_listener(&making->examination->rows);
     job.key = options->key;
     job.ties = options->ties;

@@ -26,6 +26,11 @@ bool name_is_model(const char *path)
     return false;
 }
 
+bool name_is_safetensors(const char *path)
+{
+    return name_ends(path, ".safetensors");
+}
+
 tv_finding_id name_disguise(const char *path, tv_kind kind)
 {
     /* Kinds that are judged: others are refused by check for what they are. */
@@ -38,7 +43,7 @@ tv_finding_id name_disguise(const char *path, tv_kind kind)
         {TV_KIND_TORCH_TAR, TV_FIND_ARCHIVE_IN_DISGUISE}, {TV_KIND_NPZ, TV_FIND_ARCHIVE_IN_DISGUISE},
         {TV_KIND_NUMPY, TV_FIND_ARCHIVE_IN_DISGUISE},
     };
-    if (!name_ends(path, ".safetensors"))
+    if (!name_is_safetensors(path))
         return TV_FIND_NONE;
     for (size_t i = 0; i < sizeof disguises / sizeof *disguises; i++)
         if (disguises[i].kind == kind)

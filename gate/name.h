@@ -10,6 +10,8 @@
 
 /* Would a loader of ours open a file of that name, whatever is in it? (Table in name.c.) */
 bool name_is_model(const char *path);
+/* Does the name promise a safetensors loader its own format? */
+bool name_is_safetensors(const char *path);
 /* The finding that a file called *.safetensors gets for being of that kind, or TV_FIND_NONE. */
 tv_finding_id name_disguise(const char *path, tv_kind kind);
 

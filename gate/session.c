@@ -91,6 +91,7 @@ void session_examine(struct session *session, struct examination *examination, e
         session->on_file(session->on_file_context, path);
     struct job job = session_job(session, kind);
     job.want_rows = kind == JOB_INSPECT;
+    job.called_safetensors = name_is_safetensors(path);
     struct listener listener = rows_listener(&examination->rows);
     broker_run(&session->broker, &job, input->fd, -1, &listener, outcome);
     tv_finding_id disguise = name_disguise(path, outcome->kind);

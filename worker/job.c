@@ -17,6 +17,7 @@ static const struct field {
     {"key", FIELD_TEXT, offsetof(struct job, key)},
     {"ties", FIELD_TIES, offsetof(struct job, ties)},
     {"disarm", FIELD_BOOL, offsetof(struct job, disarm)},
+    {"called-safetensors", FIELD_BOOL, offsetof(struct job, called_safetensors)},
     {"want-rows", FIELD_BOOL, offsetof(struct job, want_rows)},
     {"plan-only", FIELD_BOOL, offsetof(struct job, plan_only)},
     {"seed", FIELD_U64, offsetof(struct job, seed)},

@@ -37,6 +37,8 @@ struct job {
     enum job_ties ties;
     bool disarm;                       /* convert a source that names dangerous globals */
     bool plan_only;                    /* WRITE: send OUTPUT and RESULT, write nothing; there is no output (-n) */
+    bool called_safetensors;           /* the source's name promises safetensors: bytes of no kind that is read as
+                                          something else are judged by that promise, not as of an unsupported kind */
     bool want_rows;                    /* send TENSOR, METADATA and GLOBAL rows (inspect; -v) */
     uint64_t seed;                     /* for the name tables: the broker draws it */
     const char *discard[JOB_LIST_MAX]; /* --discard */

@@ -61,20 +61,22 @@ static bool is_checkpoint(tv_kind kind)
     }
 }
 
-/* A kind that is not judged: what `check` says of it, or that it cannot be converted. */
+/* A kind that is not judged: what `check` says of it; converting one that is merely not ours is refused as such, while an
+ * empty file, a git-lfs pointer or a web page has a remedy of its own in either case. */
 static tv_status refuse_kind(struct run *run)
 {
     const char *what = tv_kind_what(run->kind);
-    if (run->job->kind == JOB_WRITE || run->job->kind == JOB_COMPARE)
+    tv_finding_id id = tv_kind_finding(run->kind);
+    if (id == TV_FIND_UNSUPPORTED_KIND && (run->job->kind == JOB_WRITE || run->job->kind == JOB_COMPARE))
         tv_findings_add(&run->findings, TV_FIND_CONVERT_REFUSED, TV_NO_OFFSET, tv_span_str(what), tv_span_of(NULL, 0));
     else
-        add_finding(run, tv_kind_finding(run->kind), what);
+        add_finding(run, id, what);
     return TV_REJECTED;
 }
 
 static tv_status do_job(struct run *run)
 {
-    if (run->job->kind == JOB_JUDGE || run->kind == TV_KIND_SAFETENSORS)
+    if (judged_as_safetensors(run))
         return job_safetensors(run);
     if (!is_checkpoint(run->kind))
         return refuse_kind(run);
