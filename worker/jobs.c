@@ -61,8 +61,8 @@ static bool is_checkpoint(tv_kind kind)
     }
 }
 
-/* A kind that is not judged: what `check` says of it; converting one that is merely not ours is refused as such, while an
- * empty file, a git-lfs pointer or a web page has a remedy of its own in either case. */
+/* A kind that is not judged: what `check` says of it; converting one that is merely not ours is refused as such, while
+ * an empty file, a git-lfs pointer or a web page has a remedy of its own in either case. */
 static tv_status refuse_kind(struct run *run)
 {
     const char *what = tv_kind_what(run->kind);

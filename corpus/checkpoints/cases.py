@@ -158,7 +158,7 @@ def name_control():
 
 
 @case("name-metadata", "a tensor named __metadata__ is refused, not lost",
-      convert="reject", convert_findings=["name-reserved"])
+      convert="reject", convert_findings=["tensor-name-invalid"])
 def name_metadata():
     return {"__metadata__": f32("md", 1), "plain": f32("pl", 1)}
 

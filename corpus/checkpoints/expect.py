@@ -37,12 +37,31 @@ def shape(tensor):
     return sizes
 
 
-def chosen(root):
-    """The part of the root that is converted: its state_dict, twice if nested twice, else all of it."""
-    for _ in range(2):
-        if isinstance(root, Mapping) and isinstance(root.get("state_dict"), Mapping):
-            root = root["state_dict"]
+def chosen_path(root, key=None):
+    """Where the part that is converted lies: the key that was asked for, else state_dict, twice if nested twice."""
+    if key is not None:
+        return [key]
+    path = []
+    while len(path) < 2 and isinstance(root, Mapping) and isinstance(root.get("state_dict"), Mapping):
+        root = root["state_dict"]
+        path.append("state_dict")
+    return path
+
+
+def chosen(root, key=None):
+    """The part of the root that is converted."""
+    for step in chosen_path(root, key):
+        root = root[step]
     return root
+
+
+def left_beside(root, path):
+    """The names beside the chosen path, at each of its levels: dropped as they are, whatever is in them."""
+    names = []
+    for depth, step in enumerate(path):
+        names += [".".join([*path[:depth], str(name)]) for name in root if name != step]
+        root = root[step]
+    return names
 
 
 def flatten(root):
@@ -85,13 +104,15 @@ def ties(tensors):
     return dropped
 
 
-def outcome(root):
-    """What convert must give for this root: tensors of the output, aliases, dropped leaves."""
-    tensors, others = flatten(chosen(root))
+def outcome(root, key=None):
+    """What convert must give for this root: tensors of the output, aliases, and the names of what is dropped."""
+    path = chosen_path(root, key)
+    tensors, others = flatten(chosen(root, key))
     dropped = ties(tensors)
     rows = {
         name: {"dtype": DTYPES[tensor.dtype], "shape": shape(tensor), "sha256": hashlib.sha256(bits(tensor)).hexdigest()}
         for name, tensor in tensors
         if name not in dropped
     }
-    return {"tensors": rows, "aliases": dropped, "dropped_objects": others}
+    objects = left_beside(root, path) + [".".join([*path, name]) for name in others]
+    return {"tensors": rows, "aliases": dropped, "dropped_objects": objects}

@@ -50,7 +50,7 @@ def entry(name, case, root_object):
     if key is not None:
         convert["key"] = key
     if convert["verdict"] == "accept":
-        convert.update(outcome(root_object[key] if key is not None else root_object))
+        convert.update(outcome(root_object, key))
         convert["reference"] = expect.pop("reference", "identical")
     if expect:
         raise ValueError(f"{name}: unknown expectations {sorted(expect)}")

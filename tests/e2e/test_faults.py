@@ -1,8 +1,9 @@
 """What goes wrong while a checkpoint is converted: the disk fills up, someone presses Ctrl-C, the worker is killed, the
 command itself is killed. Nothing partial appears, no process stays, and the exit status says what happened.
 
-Each test waits for the command's own progress lines, never for a time to pass.
+Each test waits for the output to grow, as seen through the command's own descriptor of it, never for a time to pass.
 """
+import ctypes
 import json
 import os
 import resource
@@ -12,17 +13,17 @@ import signal
 import struct
 import subprocess
 
-from support import COMMAND, Case, corpus_file, ids, main, manifest, one_report, report
+from support import COMMAND, Case, corpus_file, ids, main, manifest, one_report, report, tensorvet
 
 from containers import archive, torch_entries
 from pickles import mapping, program, tensor
 
-STORAGE = 1 << 30
+STORAGE = 1 << 29
 SMALL = corpus_file(manifest("real/torch-2.13/alignment-4096")[0])
 
 
 def large_checkpoint(path):
-    """A checkpoint of one storage of a GiB of zeros, sparse on disk, without checksums as torch can write it."""
+    """A checkpoint of one storage of 512 MiB of zeros, sparse on disk, without checksums as torch can write it."""
     count = STORAGE // 4
     pickle = program(mapping([("w", tensor(size=(count,), count=count))]))
     marker = b"<the storage>" + bytes(64 - 13)
@@ -53,89 +54,101 @@ def grow(tail, start, grown):
     return bytes(tail)
 
 
-def session_members(session):
-    """The processes of that session: pid -> name of the program."""
-    found = {}
+def children(parent):
+    """The pids of the living children of a process."""
+    found = set()
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
         try:
             with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
-                name, rest = file.read().rsplit(")", 1)
+                state, its_parent = file.read().rsplit(")", 1)[1].split()[:2]
         except (FileNotFoundError, ProcessLookupError):
             continue
-        fields = rest.split()
-        if int(fields[3]) == session and fields[0] != "Z":
-            found[int(entry)] = name.split("(", 1)[1]
+        if int(its_parent) == parent and state != "Z":
+            found.add(int(entry))
     return found
+
+
+def adopt_orphans():
+    """Makes this process the parent of whatever outlives its own: PR_SET_CHILD_SUBREAPER of prctl(2)."""
+    if ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
 
 
 class Interrupted(Case):
     def setUp(self):
         super().setUp()
+        adopt_orphans()
         large_checkpoint(self.path("large.pt"))
 
     def converting(self):
         """The command in a session of its own, caught while it writes: the process and its workers' pids."""
-        command = subprocess.Popen([COMMAND, "convert", "large.pt", "-o", "out.safetensors", "--progress", "json",
-                                    "--format", "json"], cwd=self.folder, start_new_session=True,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        command = subprocess.Popen([COMMAND, "convert", "large.pt", "-o", "out.safetensors", "--format", "json"],
+                                   cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
         self.addCleanup(command.stderr.close)
         self.addCleanup(command.stdout.close)
-        for line in command.stderr:
-            progress = json.loads(line)
-            if 0 < progress["done"] < progress["total"]:
-                break
-        workers = [pid for pid, name in session_members(command.pid).items() if pid != command.pid]
-        self.assertTrue(workers, "no worker was running")
-        return command, workers
+        while not 0 < self.written(command.pid) < STORAGE:
+            self.assertIsNone(command.poll(), "it was over before it could be interrupted")
+        workers = [os.pidfd_open(pid) for pid in children(command.pid)]
+        for worker in workers:
+            self.addCleanup(os.close, worker)
+        self.assertEqual(len(workers), 1, "one worker at a time")
+        return command, workers[0]
 
-    def ended(self, command, workers):
-        """The command's exit status, after it and its workers are gone and left nothing but the source."""
-        descriptors = []
-        for pid in workers:
+    def written(self, pid):
+        """Bytes of the output so far: the largest unnamed or new file of the folder that the command has open."""
+        sizes = [0]
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            link = f"/proc/{pid}/fd/{descriptor}"
             try:
-                descriptors.append(os.pidfd_open(pid))
-            except ProcessLookupError:
+                target = os.readlink(link)
+                if target.startswith(self.folder + "/") and "large.pt" not in target:
+                    sizes.append(os.stat(link).st_size)
+            except FileNotFoundError:
                 continue
+        return max(sizes)
+
+    def ended(self, command, worker):
+        """The command's exit status and report, once it and its worker are gone and left nothing but the source."""
         output, _ = command.communicate(timeout=120)
-        for descriptor in descriptors:
-            with os.fdopen(descriptor) as gone:
-                self.wait_gone(gone)
-        self.assertEqual(session_members(command.pid), {})
+        poll = select.poll()
+        poll.register(worker, select.POLLIN)
+        self.assertTrue(poll.poll(60000), "a worker outlived the command")
+        self.assertEqual(children(os.getpid()), set(), "an orphan was left")
         self.assert_only("large.pt")
         return command.returncode, [json.loads(line) for line in output.splitlines()]
 
-    def wait_gone(self, descriptor):
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        self.assertTrue(poll.poll(60000), "a worker outlived the command")
-
     def test_the_file_converts_when_nobody_interrupts(self):
-        status, line = one_report("convert", "large.pt", "-o", "out.safetensors", cwd=self.folder)
-        self.assertEqual((status, line["verdict"]), (0, "accept"), line["findings"])
+        done = tensorvet("convert", "large.pt", "-o", "out.safetensors", "--format", "json", "--progress", "json",
+                         cwd=self.folder)
+        line = json.loads(done.stdout)
+        self.assertEqual((done.returncode, line["verdict"]), (0, "accept"), line["findings"])
         self.assertEqual(line["data_bytes"], STORAGE)
+        last = json.loads(done.stderr.splitlines()[-1])["progress"]
+        self.assertEqual((last["path"], last["done"]), ("large.pt", last["total"]))
 
     def test_ctrl_c(self):
-        command, workers = self.converting()
+        command, worker = self.converting()
         command.send_signal(signal.SIGINT)
-        self.assertEqual(self.ended(command, workers)[0], 130)
+        self.assertEqual(self.ended(command, worker)[0], 130)
 
     def test_terminated(self):
-        command, workers = self.converting()
+        command, worker = self.converting()
         command.send_signal(signal.SIGTERM)
-        self.assertEqual(self.ended(command, workers)[0], 143)
+        self.assertEqual(self.ended(command, worker)[0], 143)
 
     def test_the_worker_is_killed(self):
-        command, workers = self.converting()
-        os.kill(workers[0], signal.SIGKILL)
-        status, lines = self.ended(command, workers)
+        command, worker = self.converting()
+        signal.pidfd_send_signal(worker, signal.SIGKILL)
+        status, lines = self.ended(command, worker)
         self.assertEqual((status, lines[0]["verdict"], ids(lines[0])), (3, "undecided", ["worker-killed"]))
 
     def test_the_command_is_killed(self):
-        command, workers = self.converting()
+        command, worker = self.converting()
         command.kill()
-        self.assertEqual(self.ended(command, workers)[0], -signal.SIGKILL)
+        self.assertEqual(self.ended(command, worker)[0], -signal.SIGKILL)
 
 
 class Full(Case):
@@ -172,10 +185,11 @@ class Full(Case):
         self.assert_only("source.pt")
 
     def test_a_folder_that_refuses(self):
-        """A folder that is not there: said, and nothing made up for it."""
-        status, line = one_report("convert", SMALL, "-o", "no/such/folder/out.safetensors", cwd=self.folder)
+        """A file where the output's folder should be."""
+        self.put("file", b"mine")
+        status, line = one_report("convert", SMALL, "-o", "file/out.safetensors", cwd=self.folder)
         self.assertEqual((status, ids(line)), (3, ["output-unwritable"]))
-        self.assert_only()
+        self.assert_only("file")
 
     def test_the_rest_goes_on(self):
         """A target that cannot be written does not keep the next input from its own."""

@@ -28,9 +28,7 @@ WEIGHTS_ONLY = {} if OLD else {"weights_only": True}  # 1.13's restricted unpick
 def reference_steps(entry, path):
     """Writes path as the reference's converter does."""
     loaded = torch.load(corpus_file(entry), map_location="cpu", **WEIGHTS_ONLY)
-    if "key" in entry["convert"]:
-        loaded = loaded[entry["convert"]["key"]]
-    tensors = dict(flatten(chosen(loaded))[0])
+    tensors = dict(flatten(chosen(loaded, entry["convert"].get("key")))[0])
     for group in _find_shared_tensors(tensors):
         name = min(group)
         if len(group) == 1 and not _is_complete(tensors[name]):

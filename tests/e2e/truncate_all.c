@@ -25,8 +25,7 @@ static bool accepted(tv_span bytes, bool want_tensors)
 {
     static tv_findings findings;
     memset(&findings, 0, sizeof findings);
-    tv_limits limits;
-    tv_limits_default(&limits);
+    tv_limits limits = tv_limits_default();
     struct source source = source_of_memory(bytes);
     tv_kind kind = TV_KIND_UNKNOWN;
     if (source_identify(&source, &limits, &kind) != TV_OK || !is_checkpoint(kind))
