@@ -1,17 +1,22 @@
 /* The table of commands, and what they have in common: a session with these settings. */
 #include "commands.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "confine.h"
+#include "input.h"
 #include "signals.h"
 
 const struct command commands[] = {
     {"check", CHECK, "PATH...", "vet files or folders", run_check},
     {"convert", CONVERT, "INPUT... [-o FILE | --out-dir DIR]", "make safetensors files of checkpoints", run_convert},
     {"inspect", INSPECT, "PATH...", "list what is in a file", run_inspect},
+    {"doctor", DOCTOR, "", "say what of the jail is in force here", run_doctor},
     {"explain", EXPLAIN, "[ID...]", "say what a finding means", run_explain},
     {NULL, 0, NULL, NULL, NULL},
 };
@@ -33,6 +38,49 @@ static bool wants_colour(void)
     return !refused && !dumb && isatty(STDOUT_FILENO) == 1;
 }
 
+/* The folder that a conversion of that input writes to; on a dry run it is looked at all the same. */
+static void allow_output_of(struct confine *confine, const struct convert_options *convert, const char *input)
+{
+    void (*allow)(struct confine *, const char *) = convert->dry_run ? confine_allow_read : confine_allow_outputs;
+    struct stat seen;
+    char folder[PATH_MAX];
+    const char *place = convert->output != NULL ? convert->output : input;
+    const char *slash = strrchr(place, '/');
+    if (convert->out_dir != NULL) {
+        allow(confine, convert->out_dir);
+    } else if (convert->output == NULL && stat(input, &seen) == 0 && S_ISDIR(seen.st_mode)) {
+        allow(confine, input);
+    } else if (slash == NULL) {
+        allow(confine, ".");
+    } else {
+        int size = slash == place ? 1 : (int)(slash - place);
+        if (snprintf(folder, sizeof folder, "%.*s", size, place) < (int)sizeof folder)
+            allow(confine, folder);
+    }
+}
+
+/* Gives up every file that these settings do not name. Coverage is written to files of its own at the end. */
+static void confine_to(const struct session *session, const struct settings *settings)
+{
+    struct confine confine;
+    struct stat seen;
+    confine_begin(&confine);
+    confine_allow_run(&confine, session->broker.program);
+    for (size_t i = 0; i < settings->count; i++) {
+        const char *path = settings->paths[i];
+        bool named = stat(path, &seen) == 0;
+        confine_allow_read(&confine, path);
+        if (strcmp(path, "-") == 0 || (named && !S_ISREG(seen.st_mode) && !S_ISDIR(seen.st_mode)))
+            confine_allow_outputs(&confine, input_spool_folder());
+        if (settings->command->bit == CONVERT)
+            allow_output_of(&confine, &settings->convert, path);
+    }
+#ifdef TV_COVERAGE
+    confine.broken = true;
+#endif
+    (void)confine_apply(&confine);
+}
+
 bool begin_session(struct session *session, struct progress *progress, const struct settings *settings)
 {
     memset(session, 0, sizeof *session);
@@ -52,10 +100,12 @@ bool begin_session(struct session *session, struct progress *progress, const str
     };
     signals_catch();
     int error = session_open(session);
-    if (error == 0)
-        return true;
-    fprintf(stderr, "tensorvet: the jailed reader cannot be opened: %s\n", strerror(error));
-    return false;
+    if (error != 0) {
+        fprintf(stderr, "tensorvet: the jailed reader cannot be opened: %s\n", strerror(error));
+        return false;
+    }
+    confine_to(session, settings);
+    return true;
 }
 
 int end_session(struct session *session)

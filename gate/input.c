@@ -12,12 +12,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A readable, writable file without a name, in TMPDIR or /var/tmp, else in memory; -1 and errno. */
-static int nameless_file(void)
+const char *input_spool_folder(void)
 {
     const char *folder = getenv("TMPDIR");
-    if (folder == NULL || *folder == '\0')
-        folder = "/var/tmp";
+    return folder == NULL || *folder == '\0' ? "/var/tmp" : folder;
+}
+
+/* A readable, writable file without a name, there or else in memory; -1 and errno. */
+static int nameless_file(void)
+{
+    const char *folder = input_spool_folder();
     int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd >= 0)
         return fd;

@@ -33,6 +33,9 @@ void input_of(struct input *input, int fd);
 bool input_unchanged(const struct input *input);
 void input_close(struct input *input);
 
+/* The folder that spools go to: TMPDIR, or /var/tmp. */
+const char *input_spool_folder(void);
+
 /* Copies everything that `from` gives into a new file without a name, up to `most` bytes; its descriptor, rewound, in
  * *spool. Returns the state that the input then has. */
 enum input_state input_spool(int from, uint64_t most, const volatile int *stop, int *spool, int *error);

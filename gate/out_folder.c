@@ -20,7 +20,7 @@ static size_t component(const char *path, size_t *with_slashes)
 /* Opens one component, making it if it is missing and we may; *made says so. */
 static int enter(int fd, const char *name, unsigned flags, bool *made)
 {
-    int how = O_RDONLY | O_DIRECTORY | O_CLOEXEC | ((flags & OUT_FOLLOW) != 0 ? 0 : O_NOFOLLOW);
+    int how = O_PATH | O_DIRECTORY | O_CLOEXEC | ((flags & OUT_FOLLOW) != 0 ? 0 : O_NOFOLLOW);
     *made = false;
     if ((flags & OUT_FOLLOW) == 0 && strcmp(name, "..") == 0) {
         errno = EXDEV;
@@ -56,6 +56,17 @@ static int go_down(struct out_folder *folder, size_t at, unsigned flags, size_t 
     return 0;
 }
 
+/* The folders on the way are only passed through (O_PATH: reading them may be denied); this one is used, and synced. */
+static int open_for_use(struct out_folder *folder)
+{
+    int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    close(folder->fd);
+    folder->fd = fd;
+    return 0;
+}
+
 int out_folder_open(struct out_folder *folder, int top, const char *path, unsigned flags)
 {
     memset(folder, 0, sizeof *folder);
@@ -64,13 +75,15 @@ int out_folder_open(struct out_folder *folder, int top, const char *path, unsign
     int size = snprintf(folder->path, sizeof folder->path, "%s", path);
     if (size < 0 || (size_t)size >= sizeof folder->path)
         return ENAMETOOLONG;
-    folder->fd = openat(top, *path == '/' ? "/" : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    folder->fd = openat(top, *path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (folder->fd < 0)
         return errno;
     size_t at = strspn(path, "/");
     int error = 0;
     while (error == 0 && folder->path[at] != '\0')
         error = go_down(folder, at, flags, &at);
+    if (error == 0)
+        error = open_for_use(folder);
     if (error != 0) {
         folder->path[at] = '\0'; /* what lies beyond was not reached */
         out_folder_undo(folder);

@@ -1,0 +1,71 @@
+/* tensorvet doctor: what of the jail is in force on this machine. Exit status 3 where no work would be done. */
+#include "doctor.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "commands.h"
+#include "json.h"
+#include "signals.h"
+#include "text.h"
+
+static void print_json(const struct doctor *doctor)
+{
+    struct json_object *line = json_object_new_object(), *rows = json_object_new_array();
+    json_put_number(line, "schema", 1);
+    json_object_object_add(line, "works", json_object_new_boolean(doctor->works));
+    for (unsigned i = 0; i < doctor->count; i++) {
+        const struct doctor_row *row = &doctor->rows[i];
+        struct json_object *object = json_object_new_object();
+        json_put_text(object, "group", row->group);
+        json_put_text(object, "what", row->what);
+        json_put_text(object, "state", doctor_state_name(row->state));
+        json_put_bytes(object, "found", tv_span_str(row->found));
+        json_object_array_add(rows, object);
+    }
+    json_object_object_add(line, "rows", rows);
+    printf("%s\n", json_object_to_json_string_ext(line, JSON_STYLE));
+    json_object_put(line);
+}
+
+static void print_text(const struct settings *settings, const struct doctor *doctor)
+{
+    const char *group = "";
+    for (unsigned i = 0; i < doctor->count; i++) {
+        const struct doctor_row *row = &doctor->rows[i];
+        if (settings->quiet && row->state == DOCTOR_GOOD)
+            continue;
+        if (strcmp(group, row->group) != 0)
+            printf("%s\n", row->group);
+        group = row->group;
+        struct text found = text_of(tv_span_str(row->found));
+        printf("  %-8s %-40s %s\n", doctor_state_name(row->state), row->what, found.bytes == NULL ? "?" : found.bytes);
+        text_free(&found);
+    }
+    if (!doctor->works)
+        printf("The jail does not work here: nothing will be read.\n");
+    else if (!settings->quiet)
+        printf("The jail works.\n");
+}
+
+int run_doctor(const struct settings *settings)
+{
+    static struct doctor doctor;
+    struct broker broker;
+    if (settings->count != 0)
+        return usage_error(settings->command, "doctor takes no arguments");
+    signals_catch();
+    int error = broker_open(&broker, &signal_seen);
+    doctor_examine(&broker, error, &doctor);
+    if (error == 0)
+        broker_close(&broker);
+    if (settings->json)
+        print_json(&doctor);
+    else
+        print_text(settings, &doctor);
+    if (signal_seen != 0)
+        return 128 + signal_seen;
+    return doctor.works && fflush(stdout) == 0 ? 0 : STATUS_UNDECIDED;
+}
