@@ -74,6 +74,14 @@ static tv_status refuse_kind(struct run *run)
     return TV_REJECTED;
 }
 
+/* A file that is called safetensors and is of no kind that is read: what a safetensors loader would trip over says more
+ * than that the kind is not supported. */
+static bool judged_as_safetensors(const struct run *run)
+{
+    return run->job->kind == JOB_JUDGE || run->kind == TV_KIND_SAFETENSORS ||
+           (run->job->called_safetensors && !is_checkpoint(run->kind));
+}
+
 static tv_status do_job(struct run *run)
 {
     if (judged_as_safetensors(run))
