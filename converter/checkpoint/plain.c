@@ -12,9 +12,8 @@ tv_status read_plain_pickle(struct reading *r)
 {
     struct pickle_options options = {r->options->limits, &r->use, true};
     tv_status status = pickle_run(r->source, 0, r->source->size, &options, &r->pickle, r->findings);
-    tv_status reported = report_globals(r);
+    tv_status reported = report_globals(r, &r->pickle);
     r->find = find_nothing;
-    r->pid_size = 5;
     if (status == TV_OK)
         status = reported;
     if (status == TV_OK)

@@ -41,6 +41,8 @@ tv_status checkpoint_read(const struct source *source, tv_kind kind, const struc
     open_reading(&r, out);
     if (kind == TV_KIND_TORCH_ZIP)
         status = read_torch_zip(&r);
+    else if (kind == TV_KIND_TORCH_LEGACY)
+        status = read_torch_legacy(&r);
     else if (kind == TV_KIND_PICKLE)
         status = read_plain_pickle(&r);
     else

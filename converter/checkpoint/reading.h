@@ -21,11 +21,12 @@ typedef tv_status (*find_storage)(struct reading *r, tv_span key, struct place *
 
 /* What the record of that index turned out to be. */
 struct meaning {
-    uint8_t what;    /* enum meaning_kind */
-    uint8_t dtype;   /* STORAGE: enum torch_dtype as this reference says; TORCH_UINT8 for untyped */
-    bool is_untyped; /* STORAGE */
-    uint32_t index;  /* STORAGE: in checkpoint.storages; TENSOR: in views */
-    const char *why; /* UNSUPPORTED: what it is, static */
+    uint8_t what;          /* enum meaning_kind */
+    uint8_t dtype;         /* STORAGE: enum torch_dtype as this reference says; TORCH_UINT8 for untyped */
+    bool is_untyped;       /* STORAGE */
+    uint32_t index;        /* STORAGE: in checkpoint.storages; TENSOR: in views */
+    uint64_t first, count; /* STORAGE: the part of it that is meant, in elements */
+    const char *why;       /* UNSUPPORTED: what it is, static */
 };
 enum meaning_kind { MEANS_NOTHING, MEANS_STORAGE, MEANS_TENSOR, MEANS_UNSUPPORTED };
 
@@ -38,21 +39,33 @@ struct reading {
     struct pickle pickle;
     void *container; /* of the storage finder */
     find_storage find;
-    uint32_t pid_size;      /* items of a persistent id */
+    bool is_legacy;         /* persistent ids have a sixth item, and may stand for classes */
     struct vector slots;    /* u32: index + 1 in checkpoint.storages, by place.slot */
     struct vector classes;  /* u8: enum torch_dtype of each storage, as first referred to */
     struct vector meanings; /* struct meaning, by record */
     struct vector views;    /* struct ck_tensor without names */
 };
 
-/* Adds what the pickle named to the table, once each, with its findings. Also after a pickle proved broken. */
-TV_MUST_CHECK tv_status report_globals(struct reading *r);
+/* Adds what a pickle named to the table, once each, with its findings. Also after a pickle proved broken. */
+TV_MUST_CHECK tv_status report_globals(struct reading *r, const struct pickle *p);
+/* The storage that a persistent id speaks of. */
+struct storage_id {
+    tv_span key;
+    uint8_t dtype; /* enum torch_dtype */
+    bool is_untyped;
+    uint64_t count;       /* of its elements */
+    uint64_t first, part; /* the part of it that is meant, in elements */
+};
+/* Reads a persistent id, which must be exactly as torch writes it. *is_storage is false for a class. */
+TV_MUST_CHECK tv_status read_storage_id(struct reading *r, const struct record *record, struct storage_id *id,
+                                        bool *is_storage);
 /* Interprets every record: storages and tensors, each checked. */
 TV_MUST_CHECK tv_status find_meanings(struct reading *r);
 /* Walks from the root to the tensors, names them, and fills the table. */
 TV_MUST_CHECK tv_status walk_tensors(struct reading *r);
 
 /* The containers. Each fills r->out and adds findings. */
+TV_MUST_CHECK tv_status read_torch_legacy(struct reading *r);
 TV_MUST_CHECK tv_status read_torch_zip(struct reading *r);
 TV_MUST_CHECK tv_status read_plain_pickle(struct reading *r);
 

@@ -58,9 +58,9 @@ static void add_finding(struct reading *r, const struct ck_global *global, const
 }
 
 /* Adds mentions [from, to) of `order`, which are of one name: the worst of them counts. */
-static tv_status add_global(struct reading *r, const uint32_t *order, uint64_t from, uint64_t to)
+static tv_status add_global(struct reading *r, const struct pickle *p, const uint32_t *order, uint64_t from,
+                            uint64_t to)
 {
-    const struct pickle *p = &r->pickle;
     const struct mention *first = mention_at(p, order[from]), *worst = first;
     bool called = false;
     for (uint64_t i = from; i < to; i++) {
@@ -107,9 +107,9 @@ static tv_status order_globals(struct reading *r, uint64_t start)
     return fits ? TV_OK : refuse_memory(r->findings);
 }
 
-tv_status report_globals(struct reading *r)
+tv_status report_globals(struct reading *r, const struct pickle *p)
 {
-    uint64_t count = r->pickle.mentions.count, start = r->out->globals.count;
+    uint64_t count = p->mentions.count, start = r->out->globals.count;
     struct vector order = {.each = sizeof(uint32_t), .budget = &r->out->budget};
     tv_status status = TV_OK;
     uint32_t *items = vector_extend(&order, count);
@@ -117,12 +117,12 @@ tv_status report_globals(struct reading *r)
         return refuse_memory(r->findings);
     for (uint64_t i = 0; i < count; i++)
         items[i] = (uint32_t)i;
-    sort_items(items, count, by_name, &r->pickle);
+    sort_items(items, count, by_name, p);
     for (uint64_t from = 0, to = 0; from < count && status == TV_OK; from = to) {
         for (to = from + 1; to < count; to++)
-            if (compare_names(&r->pickle, mention_at(&r->pickle, items[from]), mention_at(&r->pickle, items[to])) != 0)
+            if (compare_names(p, mention_at(p, items[from]), mention_at(p, items[to])) != 0)
                 break;
-        status = add_global(r, items, from, to);
+        status = add_global(r, p, items, from, to);
     }
     vector_free(&order);
     return status != TV_OK ? status : order_globals(r, start);

@@ -65,8 +65,8 @@ static tv_status too_large(const struct call *c, const struct storage *storage, 
     return refuse(c->r->findings, (struct refusal){TV_FIND_TENSOR_TOO_LARGE, c->offset, storage->key, what, 0, 0});
 }
 
-/* Elements and bytes of the view; and its last byte lies in the storage. */
-static tv_status check_bounds(const struct call *c, struct ck_tensor *view, uint32_t element)
+/* Elements and bytes of the view; and its last byte lies in the `size` bytes of the storage that are meant. */
+static tv_status check_bounds(const struct call *c, struct ck_tensor *view, uint32_t element, uint64_t size)
 {
     const struct storage *storage = vector_at(&c->r->out->storages, view->storage);
     uint64_t elements = 1, last = view->offset, step = 0, reach = 0;
@@ -84,9 +84,9 @@ static tv_status check_bounds(const struct call *c, struct ck_tensor *view, uint
             return too_large(c, storage, "stride");
     if (!tv_mul(elements, element, &view->bytes))
         return too_large(c, storage, "number of bytes");
-    if (!tv_add(last, 1, &last) || !tv_mul(last, element, &reach) || reach > storage->size)
-        return refuse(c->r->findings, (struct refusal){TV_FIND_TENSOR_OUT_OF_BOUNDS, c->offset, storage->key, NULL,
-                                                       reach, storage->size});
+    if (!tv_add(last, 1, &last) || !tv_mul(last, element, &reach) || reach > size)
+        return refuse(c->r->findings,
+                      (struct refusal){TV_FIND_TENSOR_OUT_OF_BOUNDS, c->offset, storage->key, NULL, reach, size});
     view->elements = elements;
     return TV_OK;
 }
@@ -113,7 +113,8 @@ static tv_status make_view(const struct call *c, unsigned dtype, struct meaning 
     if (status == TV_OK)
         status = read_dimensions(c, stride, rank, &view.stride);
     if (status == TV_OK)
-        status = check_bounds(c, &view, info->size);
+        status = check_bounds(c, &view, info->size, storage->count * torch_dtype_info_of(storage->dtype)->size);
+    view.offset += storage->first;
     struct ck_tensor *place = status == TV_OK ? vector_push(&r->views) : NULL;
     if (place == NULL)
         return status != TV_OK ? status : refuse_memory(r->findings);
@@ -259,28 +260,6 @@ static tv_status rebuild_record(struct reading *r, const struct record *record, 
     return status != TV_OK ? status : rebuild(&c, out);
 }
 
-static tv_status bad_id(struct reading *r, const struct record *record, const char *what)
-{
-    return refuse(r->findings, (struct refusal){TV_FIND_PERSISTENT_ID_INVALID, record->offset, {0}, what, 0, 0});
-}
-
-/* The class in a persistent id, and the number of bytes that goes with it. */
-static tv_status read_class(struct reading *r, const struct record *record, struct meaning *out, uint64_t *bytes)
-{
-    const struct mention *mention = pickle_mention(&r->pickle, tuple_item(&r->pickle, record->args, 1));
-    const struct global_row *row = mention == NULL ? NULL : mention->row;
-    uint64_t count = 0;
-    if (row == NULL || (row->role != ROLE_STORAGE && row->role != ROLE_UNTYPED_STORAGE) ||
-        mention_class(&r->pickle, mention) != TV_CLASS_DATA_ONLY)
-        return bad_id(r, record, "its class is no storage class of torch");
-    out->is_untyped = row->role == ROLE_UNTYPED_STORAGE;
-    out->dtype = out->is_untyped ? TORCH_UINT8 : row->dtype;
-    if (!pickle_unsigned(&r->pickle, tuple_item(&r->pickle, record->args, 4), &count) ||
-        !tv_mul(count, torch_dtype_info_of(out->dtype)->size, bytes))
-        return bad_id(r, record, "its number of elements is none");
-    return TV_OK;
-}
-
 /* One key is one buffer: another reference to it must mean the same bytes and the same elements (torch would take the
  * type of the first, others that of each). Empty ones may differ, as torch writes them. */
 static tv_status check_again(struct reading *r, const struct record *record, const struct meaning *again,
@@ -312,35 +291,34 @@ static tv_status add_storage(struct reading *r, const struct place *place, tv_sp
     return storage->key.data == NULL ? refuse_memory(r->findings) : TV_OK;
 }
 
-/* A persistent id is ('storage', class, key, location, number of elements), exactly. */
+/* A persistent id: finds its storage, which must be exactly as large as the id says. */
 static tv_status read_persistent(struct reading *r, const struct record *record, struct meaning *out)
 {
-    const struct pickle *p = &r->pickle;
+    struct storage_id id;
     struct place place;
     uint64_t bytes = 0;
-    if (!pickle_is(p, record->args, V_TUPLE) || pickle_value(p, record->args)->size != r->pid_size)
-        return bad_id(r, record, "it is no tuple of the right length");
-    if (!tv_span_is(pickle_text(p, tuple_item(p, record->args, 0)), "storage"))
-        return bad_id(r, record, "it does not begin with 'storage'");
-    uint32_t key = tuple_item(p, record->args, 2);
-    if (!pickle_is(p, key, V_STR) || !pickle_is(p, tuple_item(p, record->args, 3), V_STR))
-        return bad_id(r, record, "its key or location is no text");
-    tv_status status = read_class(r, record, out, &bytes);
-    if (status == TV_OK)
-        status = r->find(r, pickle_text(p, key), &place);
+    bool is_storage = false;
+    tv_status status = read_storage_id(r, record, &id, &is_storage);
+    if (status != TV_OK || !is_storage)
+        return status;
+    status = r->find(r, id.key, &place);
     if (status != TV_OK)
         return status;
-    if (place.size != bytes)
-        return refuse(r->findings, (struct refusal){TV_FIND_STORAGE_SIZE_MISMATCH, record->offset, pickle_text(p, key),
-                                                    NULL, place.size, bytes});
+    if (!tv_mul(id.count, torch_dtype_info_of(id.dtype)->size, &bytes) || place.size != bytes)
+        return refuse(r->findings,
+                      (struct refusal){TV_FIND_STORAGE_SIZE_MISMATCH, record->offset, id.key, NULL, place.size, bytes});
     uint32_t *slot = vector_at(&r->slots, place.slot);
     if (slot == NULL)
         return TV_MISUSE;
-    out->what = MEANS_STORAGE;
-    out->index = *slot - 1;
+    *out = (struct meaning){.what = MEANS_STORAGE,
+                            .dtype = id.dtype,
+                            .is_untyped = id.is_untyped,
+                            .index = *slot - 1,
+                            .first = id.first,
+                            .count = id.part};
     if (*slot != 0)
         return check_again(r, record, out, bytes);
-    status = add_storage(r, &place, pickle_text(p, key), out);
+    status = add_storage(r, &place, id.key, out);
     *slot = out->index + 1;
     return status;
 }

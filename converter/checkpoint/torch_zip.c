@@ -180,7 +180,7 @@ static tv_status read_pickle(struct reading *r, struct zip *zip)
     if (status != TV_OK)
         return status;
     status = pickle_run(r->source, e->data_at, e->data_at + e->size, &options, &r->pickle, r->findings);
-    tv_status reported = report_globals(r);
+    tv_status reported = report_globals(r, &r->pickle);
     if (status == TV_OK)
         status = reported;
     if (status == TV_OK && vector_extend(&r->slots, zip->entries.count) == NULL)
@@ -204,7 +204,6 @@ tv_status read_torch_zip(struct reading *r)
         status = check_records(r, &zip);
     r->container = &zip;
     r->find = find_entry;
-    r->pid_size = 5;
     if (status == TV_OK)
         status = read_pickle(r, &zip);
     zip_close(&zip);

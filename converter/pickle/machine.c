@@ -244,6 +244,8 @@ static tv_status step(struct machine *m)
     if (m->options->use->operations >= m->options->limits->pickle_ops)
         return over_limit(m, m->options->limits->pickle_ops, "operations");
     m->options->use->operations++;
+    if (m->op_at - m->start > m->longest)
+        return over_limit(m, m->longest, "bytes");
     tv_status status = stream_take(&m->stream, 1, &byte);
     if (status != TV_OK)
         return op_stream_trouble(m, status, 1);
@@ -288,6 +290,7 @@ tv_status pickle_run(const struct source *source, uint64_t at, uint64_t end, con
     m.op_at = at;
     if (options->ends_part && end - at > longest)
         return over_limit(&m, longest, "bytes");
+    m.longest = longest;
     tv_status status = stream_open(&m.stream, source, at, end);
     if (status == TV_OK)
         status = make_constants(&m);

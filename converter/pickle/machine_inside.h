@@ -41,6 +41,7 @@ struct machine {
     struct vector memo;  /* u32: handle + 1, or 0 where never filled */
     uint64_t memo_filled;
     uint64_t start, frame_end; /* offsets in the source; frame_end 0: not in a frame */
+    uint64_t longest;          /* bytes that the pickle may have */
     bool stopped;
     uint32_t none, true_, false_, empty_tuple; /* values made once */
     uint32_t small[256];                       /* handles of BININT1 + 1 */

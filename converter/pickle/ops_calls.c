@@ -13,6 +13,15 @@ static struct mention *mention_of(struct machine *m, uint32_t handle)
     return vector_at(&m->pickle->mentions, record->mention);
 }
 
+/* What a persistent id stands for, if it is a class: ('module', class, …) of legacy checkpoints. */
+static uint32_t behind_id(const struct machine *m, uint32_t handle)
+{
+    const struct record *record = pickle_record(m->pickle, handle);
+    uint32_t class_ = record == NULL ? NO_VALUE : tuple_item(m->pickle, record->args, 1);
+    bool is_id = record != NULL && record->how == HOW_PERSISTENT;
+    return is_id && pickle_mention(m->pickle, class_) != NULL ? class_ : handle;
+}
+
 /* The getattr behind a value that is getattr(global, "plain"), or NULL. */
 static struct mention *attribute_reference(struct machine *m, uint32_t handle)
 {
@@ -26,6 +35,7 @@ static struct mention *attribute_reference(struct machine *m, uint32_t handle)
 /* handle: what was called; or the object that was built or filled, which stands for what made it. */
 void mark_use(struct machine *m, uint32_t handle, uint32_t uses)
 {
+    handle = behind_id(m, handle);
     const struct record *record = pickle_record(m->pickle, handle);
     struct mention *getter = attribute_reference(m, handle), *mention = mention_of(m, handle);
     bool is_call = (uses & (USE_REDUCE | USE_NEW | USE_PASSED)) != 0;
@@ -35,7 +45,7 @@ void mark_use(struct machine *m, uint32_t handle, uint32_t uses)
         mention->uses |= is_call ? uses : uses | USE_MISTAKEN;
     if (mention != NULL || is_call || record == NULL)
         return;
-    struct mention *maker = mention_of(m, record->callable);
+    struct mention *maker = mention_of(m, behind_id(m, record->callable));
     if (attribute_reference(m, record->callable) != NULL)
         attribute_reference(m, record->callable)->uses |= USE_MISTAKEN;
     if (maker != NULL && maker != getter)

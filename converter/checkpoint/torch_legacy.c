@@ -1,0 +1,250 @@
+/* torch-legacy: what torch.save wrote before 1.6, and still does when asked (source: torch/serialization.py,
+ * _legacy_save). Five pickles, then each storage in the order of the fifth: int64 number of elements, elements. Then
+ * nothing.
+ *
+ * torch itself lets storages be missing (their memory is then whatever it was), tensors be larger than their storages,
+ * and bytes follow. Nothing of that passes here. */
+#include <tensorvet/checked.h>
+
+#include "../bytes.h"
+#include "../sort.h"
+#include "graph.h"
+#include "reading.h"
+
+enum { PROTOCOL_VERSION = 1001, NOT_REFERRED_TO = 0 };
+
+/* What the stream holds behind its pickles. */
+struct legacy {
+    struct reading *r;
+    struct pickle keys;    /* the fifth pickle */
+    struct vector names;   /* tv_span: the keys in their order */
+    struct vector by_name; /* u32: the same, sorted */
+    struct vector sizes;   /* u8: bytes an element, or NOT_REFERRED_TO */
+    struct vector places;  /* struct place */
+    uint64_t at;           /* what is read next */
+};
+
+static tv_status bad_stream(struct legacy *l, uint64_t at, const char *what, uint64_t met, uint64_t expected)
+{
+    return refuse(l->r->findings, (struct refusal){TV_FIND_LEGACY_INVALID, at, {0}, what, met, expected});
+}
+
+static tv_status run_next(struct legacy *l, struct pickle *p)
+{
+    struct reading *r = l->r;
+    struct pickle_options options = {r->options->limits, &r->use, false};
+    tv_status status = pickle_run(r->source, l->at, r->source->size, &options, p, r->findings);
+    tv_status reported = report_globals(r, p);
+    l->at = p->end;
+    return status != TV_OK ? status : reported;
+}
+
+/* 0x1950a86a20f9469cfc6c, however its protocol spells it. */
+static bool is_magic(const struct pickle *p)
+{
+    static const uint8_t bytes[] = {0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19};
+    tv_span text = pickle_text(p, p->root);
+    return pickle_is(p, p->root, V_LONG) &&
+           (tv_span_equal(text, tv_span_of(bytes, sizeof bytes)) || tv_span_is(text, "119547037146038801333356"));
+}
+
+static bool is_protocol(const struct pickle *p)
+{
+    uint64_t number = 0;
+    return pickle_unsigned(p, p->root, &number) && number == PROTOCOL_VERSION;
+}
+
+/* What the writing machine was. torch ignores it; storages are little-endian whatever it says. */
+static bool is_system(const struct pickle *p)
+{
+    uint64_t version = 0;
+    return pickle_is(p, p->root, V_DICT) && pickle_unsigned(p, mapping_get(p, p->root, "protocol_version"), &version) &&
+           version == PROTOCOL_VERSION && pickle_is(p, mapping_get(p, p->root, "little_endian"), V_BOOL) &&
+           pickle_is(p, mapping_get(p, p->root, "type_sizes"), V_DICT);
+}
+
+/* The three small pickles at the start are plain values: nothing in them may name or call anything. */
+static tv_status read_preamble(struct legacy *l)
+{
+    static const struct {
+        bool (*is_right)(const struct pickle *p);
+        const char *what;
+    } parts[] = {{is_magic, "the magic number"}, {is_protocol, "the protocol version"}, {is_system, "the system"}};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        struct pickle p;
+        uint64_t at = l->at;
+        pickle_start(&p, &l->r->out->budget);
+        tv_status status = run_next(l, &p);
+        if (status == TV_OK && (p.records.count != 0 || !parts[i].is_right(&p)))
+            status = bad_stream(l, at, parts[i].what, i + 1, i + 1);
+        pickle_free(&p);
+        if (status != TV_OK)
+            return status;
+    }
+    return TV_OK;
+}
+
+static bool by_name(const void *context, uint32_t a, uint32_t b)
+{
+    const tv_span *names = context;
+    int order = tv_span_compare(names[a], names[b]);
+    return order != 0 ? order < 0 : a < b;
+}
+
+/* The fifth pickle: a list of texts, each once. */
+static tv_status read_keys(struct legacy *l)
+{
+    uint64_t at = l->at;
+    uint32_t item = NO_VALUE;
+    tv_status status = run_next(l, &l->keys);
+    if (status != TV_OK)
+        return status;
+    if (l->keys.records.count != 0 || !pickle_is(&l->keys, l->keys.root, V_LIST))
+        return bad_stream(l, at, "the list of storage keys", 0, 0);
+    struct items it = items_of(&l->keys, l->keys.root);
+    while (items_next(&it, &item)) {
+        tv_span *name = vector_push(&l->names);
+        uint32_t *index = vector_push(&l->by_name);
+        if (name == NULL || index == NULL || vector_push(&l->sizes) == NULL || vector_push(&l->places) == NULL ||
+            l->names.count > UINT32_MAX)
+            return refuse_memory(l->r->findings);
+        if (!pickle_is(&l->keys, item, V_STR))
+            return bad_stream(l, at, "a storage key that is no text", 0, 0);
+        *name = pickle_text(&l->keys, item);
+        *index = (uint32_t)(l->names.count - 1);
+    }
+    uint32_t *order = l->by_name.data;
+    const tv_span *names = l->names.data;
+    sort_items(order, l->names.count, by_name, names);
+    for (uint64_t i = 1; i < l->names.count; i++)
+        if (tv_span_equal(names[order[i - 1]], names[order[i]]))
+            return bad_stream(l, at, "a storage key that is listed twice", order[i], order[i - 1]);
+    return TV_OK;
+}
+
+/* The index of a key in the list, or false. */
+static bool find_key(const struct legacy *l, tv_span key, uint32_t *index)
+{
+    const uint32_t *order = l->by_name.data;
+    uint64_t low = 0, high = l->by_name.count;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        const tv_span *name = vector_at(&l->names, order[middle]);
+        int sign = tv_span_compare(*name, key);
+        *index = order[middle];
+        if (sign == 0)
+            return true;
+        if (sign < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
+/* Elements are as large as the first reference to their storage says. */
+static tv_status learn_sizes(struct legacy *l)
+{
+    for (uint64_t i = 0; i < l->r->pickle.records.count; i++) {
+        const struct record *record = vector_at(&l->r->pickle.records, i);
+        struct storage_id id;
+        bool is_storage = false;
+        uint32_t index = 0;
+        if (record->how != HOW_PERSISTENT)
+            continue;
+        tv_status status = read_storage_id(l->r, record, &id, &is_storage);
+        if (status != TV_OK)
+            return status;
+        uint8_t *size = is_storage && find_key(l, id.key, &index) ? vector_at(&l->sizes, index) : NULL;
+        if (size != NULL && *size == NOT_REFERRED_TO)
+            *size = torch_dtype_info_of(id.dtype)->size;
+    }
+    return TV_OK;
+}
+
+/* One storage at l->at. */
+static tv_status place_storage(struct legacy *l, uint32_t index)
+{
+    uint8_t raw[8];
+    struct place *place = vector_at(&l->places, index);
+    const uint8_t *element = vector_at(&l->sizes, index);
+    uint64_t left = l->r->source->size - l->at, bytes = 0;
+    if (*element == NOT_REFERRED_TO)
+        return bad_stream(l, l->at, "a storage that nothing refers to", index, 0);
+    if (left < sizeof raw)
+        return bad_stream(l, l->at, "the file ends before a storage's size", left, sizeof raw);
+    tv_status status = source_read(l->r->source, l->at, raw, sizeof raw);
+    if (status != TV_OK)
+        return status;
+    uint64_t count = u64_at(tv_span_of(raw, sizeof raw), 0);
+    left -= sizeof raw;
+    if (!tv_mul(count, *element, &bytes) || bytes > left)
+        return bad_stream(l, l->at, "a storage reaches beyond the file's end", left, bytes);
+    *place = (struct place){.at = l->at + sizeof raw, .size = bytes, .slot = index};
+    l->at += sizeof raw + bytes;
+    return TV_OK;
+}
+
+static tv_status place_storages(struct legacy *l)
+{
+    for (uint64_t i = 0; i < l->names.count; i++) {
+        tv_status status = place_storage(l, (uint32_t)i);
+        if (status != TV_OK)
+            return status;
+    }
+    if (l->at != l->r->source->size)
+        return bad_stream(l, l->at, "bytes after the last storage", l->r->source->size - l->at, 0);
+    return TV_OK;
+}
+
+static tv_status find_placed(struct reading *r, tv_span key, struct place *place)
+{
+    const struct legacy *l = r->container;
+    uint32_t index = 0;
+    if (!find_key(l, key, &index))
+        return refuse(r->findings, (struct refusal){TV_FIND_STORAGE_MISSING, TV_NO_OFFSET, key, NULL, 0, 0});
+    *place = *(const struct place *)vector_at(&l->places, index);
+    return TV_OK;
+}
+
+static tv_status read_parts(struct legacy *l)
+{
+    struct reading *r = l->r;
+    tv_status status = read_preamble(l);
+    if (status == TV_OK)
+        status = run_next(l, &r->pickle);
+    if (status == TV_OK)
+        status = read_keys(l);
+    if (status == TV_OK)
+        status = learn_sizes(l);
+    if (status == TV_OK)
+        status = place_storages(l);
+    if (status == TV_OK && vector_extend(&r->slots, l->names.count) == NULL)
+        status = refuse_memory(r->findings);
+    if (status == TV_OK)
+        status = find_meanings(r);
+    if (status == TV_OK && r->options->want_tensors)
+        status = walk_tensors(r);
+    return status;
+}
+
+tv_status read_torch_legacy(struct reading *r)
+{
+    struct budget *budget = &r->out->budget;
+    struct legacy l = {.r = r,
+                       .names = {.each = sizeof(tv_span), .budget = budget},
+                       .by_name = {.each = sizeof(uint32_t), .budget = budget},
+                       .sizes = {.each = sizeof(uint8_t), .budget = budget},
+                       .places = {.each = sizeof(struct place), .budget = budget}};
+    pickle_start(&l.keys, budget);
+    r->container = &l;
+    r->find = find_placed;
+    r->is_legacy = true;
+    tv_status status = read_parts(&l);
+    pickle_free(&l.keys);
+    vector_free(&l.names);
+    vector_free(&l.by_name);
+    vector_free(&l.sizes);
+    vector_free(&l.places);
+    return status;
+}
