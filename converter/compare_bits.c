@@ -117,24 +117,44 @@ static bool reaches_inside(const struct walk *w, uint64_t offset, uint64_t each,
     return tv_add(last, each, &last) && last <= size;
 }
 
-/* Bytes of an element as the walk steps them; elements of less than a byte are only ever one run. */
+/* The dimensions in bytes. Elements of less than a byte are walked byte by byte, so their innermost dimension must lie
+ * together and fill bytes, and the others must step by whole bytes. */
+static bool take_dimensions(struct walk *w, const struct ck_tensor *tensor, uint64_t bits)
+{
+    uint64_t bytes = bits < 8 ? 1 : bits / 8;
+    uint32_t last = tensor->rank;
+    while (last > 0 && tensor->shape[last - 1] == 1)
+        last--;
+    for (uint32_t d = 0; d < last; d++) {
+        uint64_t step = 0, count = tensor->shape[d];
+        if (count == 1)
+            continue;
+        if (!tv_mul(tensor->stride[d], bits, &step))
+            return false;
+        if (step % 8 != 0) {
+            uint64_t filled = 0;
+            if (d + 1 != last || tensor->stride[d] != 1 || !tv_mul(count, bits, &filled) || filled % 8 != 0)
+                return false;
+            count = filled / 8;
+            step = 8;
+        }
+        add_dimension(w, count, step / 8);
+        bytes *= count;
+    }
+    return bytes == tensor->bytes;
+}
+
+/* False where the tensor does not fit its storage, or cannot be walked. */
 static bool prepare(struct walk *w, const struct ck_tensor *tensor, const struct storage *storage, uint64_t to)
 {
-    uint64_t bits = tv_dtype_bits(tensor->dtype), each = bits / 8, offset = 0;
+    uint64_t bits = tv_dtype_bits(tensor->dtype), each = bits < 8 ? 1 : bits / 8, offset = 0;
     *w = (struct walk){.to = to};
-    if (tensor->rank > WALK_RANK || bits % 8 != 0 || !tv_mul(tensor->offset, each, &offset))
+    if (tensor->rank > WALK_RANK || !take_dimensions(w, tensor, bits))
         return false;
-    for (uint32_t d = 0; d < tensor->rank; d++) {
-        uint64_t step = 0;
-        if (tensor->shape[d] == 1)
-            continue;
-        if (!tv_mul(tensor->stride[d], each, &step))
-            return false;
-        add_dimension(w, tensor->shape[d], step);
-    }
-    if (!reaches_inside(w, offset, each, storage->size))
+    if (!tv_mul(tensor->offset, bits, &offset) || offset % 8 != 0 ||
+        !reaches_inside(w, offset / 8, each, storage->size))
         return false;
-    w->from = storage->at + offset;
+    w->from = storage->at + offset / 8;
     w->run = each;
     if (w->rank > 0 && w->step[w->rank - 1] == each)
         w->run *= w->count[--w->rank];

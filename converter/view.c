@@ -47,31 +47,59 @@ static bool inside(const struct view *view, uint64_t offset, uint64_t size)
     return end <= size;
 }
 
+static tv_status refuse(const struct ck_tensor *tensor, tv_finding_id id, uint64_t a, tv_findings *findings)
+{
+    tv_findings_add(findings, id, TV_NO_OFFSET, tensor->name, tv_span_of(NULL, 0))->a = a;
+    return TV_REJECTED;
+}
+
+/* A dimension in bytes. Elements of less than a byte can be stepped where the innermost dimension packs whole bytes: it
+ * is then a dimension of bytes. False where a step would end inside a byte. */
+static bool in_bytes(uint64_t bits, bool innermost, uint64_t *count, uint64_t *step)
+{
+    if (*step % 8 == 0) {
+        *step /= 8;
+        return true;
+    }
+    if (!innermost || *step != bits || *count % 8 * bits % 8 != 0)
+        return false;
+    *count = *count / 8 * bits + *count % 8 * bits / 8;
+    *step = 1;
+    return true;
+}
+
+/* The innermost dimension that is not 1; the rank where there is none. */
+static uint32_t innermost_of(const struct ck_tensor *tensor)
+{
+    uint32_t d = tensor->rank;
+    while (d > 0 && tensor->shape[d - 1] == 1)
+        d--;
+    return d == 0 ? tensor->rank : d - 1;
+}
+
 tv_status view_of(const struct ck_tensor *tensor, const struct storage *storage, struct view *view,
                   tv_findings *findings)
 {
-    uint32_t bits = tv_dtype_bits(tensor->dtype);
-    uint64_t offset = 0;
-    if (tensor->rank > VIEW_RANK) {
-        tv_findings_add(findings, TV_FIND_RANK_TOO_LARGE, TV_NO_OFFSET, tensor->name, tv_span_of(NULL, 0));
-        return TV_REJECTED;
-    }
-    if (bits == 0 || bits % 8 != 0) {
-        tv_findings_add(findings, TV_FIND_SUB_BYTE_MISALIGNED, TV_NO_OFFSET, tensor->name, tv_span_of(NULL, 0));
-        return TV_REJECTED;
-    }
-    *view = (struct view){.each = bits / 8};
+    uint64_t bits = tv_dtype_bits(tensor->dtype), offset = 0;
+    uint32_t innermost = innermost_of(tensor);
+    if (tensor->rank > VIEW_RANK)
+        return refuse(tensor, TV_FIND_RANK_TOO_LARGE, VIEW_RANK, findings);
+    *view = (struct view){.each = bits < 8 ? 1 : bits / 8};
     for (uint32_t d = 0; d < tensor->rank; d++) {
-        uint64_t step = 0;
-        if (tensor->shape[d] == 1)
+        uint64_t step = 0, count = tensor->shape[d];
+        if (count == 1)
             continue;
-        if (tensor->shape[d] == 0 || !tv_mul(tensor->stride[d], view->each, &step) ||
-            step > storage->size / (tensor->shape[d] - 1))
+        if (count == 0 || !tv_mul(tensor->stride[d], bits, &step))
             return TV_MISUSE;
-        add_dimension(view, tensor->shape[d], step);
+        if (!in_bytes(bits, d == innermost, &count, &step))
+            return refuse(tensor, TV_FIND_SUB_BYTE_MISALIGNED, bits, findings);
+        if (count > 1 && step > storage->size / (count - 1))
+            return TV_MISUSE;
+        if (count > 1)
+            add_dimension(view, count, step);
     }
-    if (!tv_mul(tensor->offset, view->each, &offset) || !inside(view, offset, storage->size))
+    if (!tv_mul(tensor->offset, bits, &offset) || offset % 8 != 0 || !inside(view, offset / 8, storage->size))
         return TV_MISUSE;
-    view->at = storage->at + offset;
+    view->at = storage->at + offset / 8;
     return TV_OK;
 }

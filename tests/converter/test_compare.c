@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "table_support.h"
+#include "view.h"
 
 #define STRIDE(...)                                                                                                    \
     (uint64_t[])                                                                                                       \
@@ -239,6 +240,32 @@ TEST(random_views, "thousands of random views are accepted as written and refuse
         }
         check_view(next_random(&state) % 2 == 0 ? TV_F32 : TV_BF16, rank, shape, stride, "random view");
     }
+}
+
+TEST(half_bytes, "elements of half a byte are moved and compared where rows are whole bytes, and refused where not")
+{
+    struct made made;
+    uint64_t size = 0;
+    struct view view;
+    made_open(&made);
+    uint32_t s = made_storage(&made, 32);
+    made_tensor(&made, "pairs", TV_F4, s, 2, SHAPE(3, 4), STRIDE(16, 1));
+    made_tensor(&made, "same", TV_U8, s, 1, SHAPE(3, 2), STRIDE(8, 1));
+    uint8_t *file = write_table(&made, (struct plan_options){0}, &size);
+    CHECK(memcmp(file + size - 12, file + size - 6, 6) == 0);
+    CHECK(compare(&made, file, size) == TV_OK);
+    for (uint64_t i = size - 6; i < size; i++) {
+        file[i] ^= 16;
+        CHECK(compare(&made, file, size) == TV_REJECTED);
+        file[i] ^= 16;
+    }
+    made_tensor(&made, "turned", TV_F4, s, 0, SHAPE(4, 4), STRIDE(1, 4));
+    made_tensor(&made, "odd", TV_F4, s, 0, SHAPE(2, 4), STRIDE(5, 1));
+    CHECK(view_of(made_find(&made, "turned"), vector_at(&made.table.storages, s), &view, &made.findings) ==
+          TV_REJECTED);
+    CHECK(view_of(made_find(&made, "odd"), vector_at(&made.table.storages, s), &view, &made.findings) == TV_REJECTED);
+    free(file);
+    made_close(&made);
 }
 
 TEST(nan_payloads, "two NaNs of other bits are not the same")
