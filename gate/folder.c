@@ -78,7 +78,7 @@ static enum folder_end read_level(struct walk *walk, struct level *level, int fd
     }
     enum folder_end end = FOLDER_DONE;
     const struct dirent *entry;
-    while (end == FOLDER_DONE && (errno = 0, entry = readdir(stream)) != NULL) {
+    while (end == FOLDER_DONE && ((void)(errno = 0), entry = readdir(stream)) != NULL) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         if (walk->entries++ >= walk->limits->folder_entries)
