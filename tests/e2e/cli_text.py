@@ -1,0 +1,112 @@
+"""The text that people read: short, with colours and a bar on a terminal alone."""
+import os
+import pty
+import select
+import subprocess
+
+from support import COMMAND, Case, corpus_file, main, manifest, tensorvet
+
+GOOD = corpus_file(manifest("real/torch-2.13/dict")[0])
+TIED = corpus_file(manifest("real/torch-2.13/module-transformer")[0])
+DANGEROUS = corpus_file(manifest("hostile/global-ctypes.pt")[0])
+
+
+def on_a_terminal(*arguments, **environment):
+    """Exit status and output of the command with a terminal as its standard output and error."""
+    ours, theirs = pty.openpty()
+    variables = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "TERM")}
+    run = subprocess.Popen([COMMAND, *arguments], stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
+                           env={**variables, "TERM": "xterm", **environment})
+    os.close(theirs)
+    output = b""
+    while select.select([ours], [], [], 60)[0]:
+        try:
+            more = os.read(ours, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not more:
+            break
+        output += more
+    os.close(ours)
+    return run.wait(timeout=60), output.replace(b"\r\n", b"\n")
+
+
+class Text(Case):
+    def text(self, *arguments):
+        done = tensorvet(*arguments, cwd=self.folder)
+        self.assertEqual(done.stderr, b"")
+        return done.stdout.decode()
+
+    def test_check(self):
+        self.assertRegex(self.text("check", GOOD), r"^\S+dict.pt: accept, a PyTorch checkpoint \(zip\), [\d.]+ KiB, \d+ tensors\n$")
+        rejected = self.text("check", DANGEROUS).splitlines()
+        self.assertRegex(rejected[0], r": reject \(dangerous\), ")
+        self.assertRegex(rejected[1], r"^  error    dangerous-global at byte \d+: .*ctypes\.CDLL")
+        self.assertRegex(rejected[2], r"^  to do    .*--disarm")
+
+    def test_convert_in_eight_lines(self):
+        for number, entry in enumerate(manifest("")):
+            if entry["convert"]["verdict"] != "accept":
+                continue
+            with self.subTest(entry["path"]):
+                key = ["--key", entry["convert"]["key"]] if "key" in entry["convert"] else []
+                lines = self.text("convert", corpus_file(entry), "-o", f"{number}.safetensors", *key).splitlines()
+                self.assertLessEqual(len(lines), 8)
+                self.assertTrue(any(line.startswith("  wrote ") for line in lines), lines)
+                self.assertTrue(any(line.startswith("  verified bit for bit") for line in lines), lines)
+
+    def test_convert_says_what_was_left(self):
+        lines = self.text("convert", TIED, "-o", "x.safetensors")
+        self.assertRegex(lines, r"(?m)^  tied     1 name not repeated: \S+ is \S+$")
+        lines = self.text("convert", DANGEROUS, "--disarm", "-o", "y.safetensors")
+        self.assertRegex(lines, r"(?m)^  not run  1 dangerous name: ctypes\.CDLL$")
+
+    def test_quiet(self):
+        self.assertEqual(self.text("check", "-q", GOOD), "")
+        self.assertEqual(self.text("convert", "-q", GOOD, "-o", "x.safetensors"), "")
+        self.assertIn("reject", self.text("check", "-q", DANGEROUS))
+
+    def test_verbose_lists_what_was_left_alone(self):
+        self.put("README", b"hello")
+        self.assertNotIn("README", self.text("check", "."))
+        self.assertIn("./README: unjudged", self.text("check", "-v", "."))
+
+    def test_inspect(self):
+        lines = self.text("inspect", GOOD)
+        self.assertRegex(lines, r"(?m)^tensors$")
+        self.assertRegex(lines, r"(?m)^  known +collections\.OrderedDict|^  known +torch\._utils")
+
+    def test_explain(self):
+        self.assertIn("to do", self.text("explain", "duplicate-key"))
+
+    def test_colours_are_for_terminals(self):
+        self.assertIn(b"\x1b[", on_a_terminal("check", GOOD)[1])
+        self.assertNotIn(b"\x1b[", on_a_terminal("check", GOOD, NO_COLOR="1")[1])
+        self.assertIn(b"\x1b[", on_a_terminal("check", GOOD, NO_COLOR="")[1])
+        self.assertNotIn(b"\x1b[", on_a_terminal("check", GOOD, TERM="dumb")[1])
+        self.assertNotIn(b"\x1b[", on_a_terminal("check", GOOD, "--format", "json")[1])
+        self.assertNotIn("\x1b", self.text("check", GOOD))
+
+    def test_the_same_words_on_a_terminal(self):
+        status, output = on_a_terminal("check", DANGEROUS, NO_COLOR="1")
+        self.assertEqual((status, output.decode()), (1, self.text("check", DANGEROUS)))
+
+    def test_a_full_device(self):
+        """A report that cannot be written is not success."""
+        with open("/dev/full", "wb") as full:
+            run = subprocess.run([COMMAND, "check", GOOD], stdout=full, stderr=subprocess.DEVNULL, timeout=60)
+        self.assertEqual(run.returncode, 3)
+
+    def test_a_closed_pipe(self):
+        """Whoever reads the report may leave: then nothing more is done, and nothing partial is left."""
+        ours, theirs = os.pipe()
+        os.close(ours)
+        run = subprocess.run([COMMAND, "convert", GOOD, TIED, "--out-dir", "out"], stdout=theirs,
+                             stderr=subprocess.DEVNULL, cwd=self.folder, timeout=60)
+        os.close(theirs)
+        self.assertNotEqual(run.returncode, 0)
+        self.assertEqual(os.listdir(self.path("out")), ["dict.safetensors"])
+
+
+if __name__ == "__main__":
+    main()
