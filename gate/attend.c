@@ -189,6 +189,7 @@ static void note_report(struct run *run)
     struct attended *attended = run->attended;
     attended->report = run->decoder.state;
     attended->ready = run->decoder.ready;
+    attended->violation = decoder_violation(&run->decoder);
     attended->finished = decoder_finished(&run->decoder);
     memcpy(attended->why, run->decoder.why, sizeof(attended->why));
 }
@@ -204,7 +205,7 @@ void attend_worker(const struct broker *broker, const struct job *job, int sourc
                       .outcome = outcome,
                       .attended = attended,
                       .deadline = deadline_after(job->limits.wall_seconds)};
-    *attended = (struct attended){.error = ENOMEM, .failed_at = "taking memory"};
+    *attended = (struct attended){.error = ENOMEM, .failed_at = "taking memory", .violation = -1};
     if (decoder_init(&run.decoder, job, TV_BUILD_ID, listener, outcome))
         attended->error = start(&run);
     if (attended->error == 0) {

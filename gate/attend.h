@@ -20,6 +20,7 @@ struct attended {
     bool ready;          /* READY came: until then it had read nothing of its source */
     bool finished;       /* the report is whole */
     char why[128];       /* of the report's state, may hold untrusted bytes */
+    int violation;       /* a diagnosed job's: the number of the call, or -1 */
     bool no_space;       /* the output does not fit */
     uint64_t free_bytes; /* then: what is free */
 };
@@ -30,8 +31,7 @@ void attend_worker(const struct broker *broker, const struct job *job, int sourc
                    const struct listener *listener, struct outcome *outcome, struct attended *attended);
 
 /* Ends of workers, as one table: adds the finding that this end deserves, if any. Returns whether the job is complete.
- * jail_works says whether a fresh worker passes the self-test; it is asked only after a violation. */
-bool attended_finding(const struct attended *attended, const struct job *job, bool (*jail_works)(const struct broker *),
-                      const struct broker *broker, struct outcome *outcome);
+ * A violation is left to the caller, who can ask further: it gets no finding here. */
+bool attended_finding(const struct attended *attended, const struct job *job, struct outcome *outcome);
 
 #endif

@@ -13,6 +13,9 @@
 
 #include "attend.h"
 
+/* A diagnosis is a courtesy: it shall not double a long wait. */
+#define DIAGNOSE_SECONDS 60
+
 /* TV_WORKER_PATH, relative to the folder of the running command, is set by the build. */
 
 static int open_beside(const char *folder)
@@ -71,13 +74,6 @@ static double now_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Asked after a violation that happened inside a self-test: the answer is then known. */
-static bool jail_fails(const struct broker *broker)
-{
-    (void)broker;
-    return false;
-}
-
 static bool passed(const struct outcome *outcome)
 {
     return outcome->complete && outcome->said == OUTCOME_DONE && tv_findings_first_error(&outcome->findings) == NULL;
@@ -90,10 +86,42 @@ bool broker_selftest(const struct broker *broker, struct outcome *outcome)
     return passed(outcome);
 }
 
-static bool jail_works(const struct broker *broker)
+static void add(struct outcome *outcome, tv_finding_id id, const char *detail)
 {
-    struct outcome outcome;
-    return broker_selftest(broker, &outcome);
+    (void)tv_findings_add(&outcome->findings, id, TV_NO_OFFSET, tv_span_of(NULL, 0), tv_span_str(detail));
+}
+
+/* Runs the job once more, in a jail that tells before it kills. It may not happen again: then there is no number.
+ * What that run finds is forgotten. */
+static int diagnose(const struct broker *broker, const struct job *job, int source, int output,
+                    struct outcome *forgotten)
+{
+    struct job again = *job;
+    struct attended attended;
+    *forgotten = (struct outcome){.kind = TV_KIND_UNKNOWN};
+    again.diagnose = true;
+    if (again.limits.wall_seconds > DIAGNOSE_SECONDS)
+        again.limits.wall_seconds = DIAGNOSE_SECONDS;
+    attend_worker(broker, &again, source, output, NULL, forgotten, &attended);
+    return attended.violation;
+}
+
+/* A violation rejects only where the jail works: else it may be this kernel or libc that calls what nobody allowed. */
+static void find_violation(const struct broker *broker, const struct job *job, int source, int output,
+                           struct outcome *outcome)
+{
+    char name[64], detail[128] = "SIGSYS";
+    struct outcome test;
+    if (job->kind == JOB_SELFTEST || !broker_selftest(broker, &test)) {
+        add(outcome, TV_FIND_WORKER_FAILED, "the jail does not work here: the self-test fails in it");
+        return;
+    }
+    int number = diagnose(broker, job, source, output, &test);
+    if (number >= 0) {
+        jail_call_name(number, name, sizeof(name));
+        (void)snprintf(detail, sizeof(detail), "system call %s", name);
+    }
+    add(outcome, TV_FIND_SANDBOX_VIOLATION, detail);
 }
 
 void broker_run(const struct broker *broker, const struct job *job, int source, int output,
@@ -103,15 +131,11 @@ void broker_run(const struct broker *broker, const struct job *job, int source, 
     double start = now_seconds();
     *outcome = (struct outcome){.kind = TV_KIND_UNKNOWN, .said = OUTCOME_FAILED};
     attend_worker(broker, job, source, output, listener, outcome, &attended);
-    outcome->complete =
-        attended_finding(&attended, job, job->kind == JOB_SELFTEST ? jail_fails : jail_works, broker, outcome);
+    outcome->complete = attended_finding(&attended, job, outcome);
+    if (attended.error == 0 && attended.ready && attended.result.ending == JAIL_ENDED_VIOLATION)
+        find_violation(broker, job, source, output, outcome);
     outcome->cpu_seconds = attended.result.cpu_seconds;
     outcome->seconds = now_seconds() - start;
-}
-
-static void add(struct outcome *outcome, tv_finding_id id, const char *detail)
-{
-    (void)tv_findings_add(&outcome->findings, id, TV_NO_OFFSET, tv_span_of(NULL, 0), tv_span_str(detail));
 }
 
 /* Is the file that the writer left as long as it said? Its exit and its words are worth nothing. */

@@ -225,6 +225,17 @@ static const char *on_result(struct decoder *d, struct payload *p)
     return fine;
 }
 
+static const char *on_violation(struct decoder *d, struct payload *p)
+{
+    d->violation = payload_u32(p);
+    if (!payload_whole(p))
+        return "its size is wrong";
+    if (!d->job->diagnose)
+        return "out of order";
+    d->violated = true;
+    return fine;
+}
+
 /* What each type of frame is called and how it is read. Rows come after KIND. */
 static const struct {
     const char *name;
@@ -244,6 +255,7 @@ static const struct {
     [FRAME_OUTPUT] = {"OUTPUT", on_output, true},
     [FRAME_PROGRESS] = {"PROGRESS", on_progress, false},
     [FRAME_RESULT] = {"RESULT", on_result, false},
+    [FRAME_VIOLATION] = {"VIOLATION", on_violation, false},
 };
 
 static enum decode_state lie(struct decoder *d, const char *what, const char *why)
@@ -264,7 +276,7 @@ static enum decode_state begin_frame(struct decoder *d)
     const char *name = frames[d->type].name;
     if (d->size > FRAME_PAYLOAD_MAX)
         return lie(d, name, "too large");
-    if (d->finished || d->ready == (d->type == FRAME_READY))
+    if (d->finished || d->violated || d->ready == (d->type == FRAME_READY))
         return lie(d, name, "out of order");
     if (frames[d->type].row && !d->kind)
         return lie(d, name, "before KIND");
@@ -328,6 +340,11 @@ enum decode_state decoder_feed(struct decoder *d, tv_span bytes)
 bool decoder_finished(const struct decoder *d)
 {
     return d->state == DECODE_FINE && d->finished && d->head_have == 0;
+}
+
+int decoder_violation(const struct decoder *d)
+{
+    return d->state == DECODE_FINE && d->violated && d->violation <= INT32_MAX ? (int)d->violation : -1;
 }
 
 bool decoder_init(struct decoder *d, const struct job *job, const char *build_id, const struct listener *listener,

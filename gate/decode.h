@@ -28,7 +28,8 @@ struct decoder {
     uint32_t head_have, payload_have;
     uint32_t type, size; /* of the frame that has begun */
     uint64_t received;   /* bytes in all */
-    bool ready, kind, output, finished;
+    bool ready, kind, output, finished, violated;
+    uint32_t violation; /* where violated: the number it told */
     enum decode_state state;
     char why[128]; /* of any state but FINE; may hold untrusted bytes */
 };
@@ -43,6 +44,9 @@ enum decode_state decoder_feed(struct decoder *decoder, tv_span bytes);
 
 /* Is the report whole: RESULT came, and nothing after it? */
 bool decoder_finished(const struct decoder *decoder);
+
+/* The number of the last frame's VIOLATION, or -1. */
+int decoder_violation(const struct decoder *decoder);
 
 /* May a worker report that finding? Others are the trusted side's own (worker-killed, output-exists, …). */
 bool decoder_worker_may_find(tv_finding_id id);

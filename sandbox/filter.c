@@ -64,14 +64,16 @@ static int set_architecture(scmp_filter_ctx filter, uint32_t architecture)
 scmp_filter_ctx filter_make(enum jail_profile profile, uint32_t architecture, int *error)
 {
     *error = ENOMEM;
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    const bool telling = profile == JAIL_STRICT_TELLING;
+    const uint32_t rows = 1u << (telling ? JAIL_STRICT : profile);
+    scmp_filter_ctx filter = seccomp_init(telling ? SCMP_ACT_TRAP : SCMP_ACT_KILL_PROCESS);
     if (filter == NULL)
         return NULL;
     int failed = set_attributes(filter);
     if (failed == 0)
         failed = set_architecture(filter, architecture);
     for (uint32_t i = 0; failed == 0 && i < sizeof(calls) / sizeof(calls[0]); i++) {
-        if ((calls[i].profiles & (1u << profile)) != 0)
+        if ((calls[i].profiles & rows) != 0)
             failed = add_call(filter, &calls[i]);
     }
     if (failed != 0) {

@@ -24,8 +24,9 @@ struct profile_call {
 /* The rows of profile.def; *count receives how many. Static. */
 const struct profile_call *profile_calls(uint32_t *count);
 
-/* The filter of that profile for that architecture (0: this machine's): what is not in the table kills the process,
- * another architecture too. NULL, with *error an errno, where libseccomp refuses. seccomp_release it. */
+/* The filter of that profile for that architecture (0: this machine's): what is not in the table kills the process
+ * (JAIL_STRICT_TELLING: raises SIGSYS), and so does another architecture. NULL, with *error an errno, where libseccomp
+ * refuses. seccomp_release it. */
 scmp_filter_ctx filter_make(enum jail_profile profile, uint32_t architecture, int *error);
 
 #endif

@@ -7,6 +7,7 @@
 #define SANDBOX_JAIL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -26,8 +27,9 @@ enum jail_layer {
 
 /* Profiles of system calls, as data (profile.def). */
 enum jail_profile {
-    JAIL_STRICT,        /* no path, no descriptor but the given, private anonymous non-executable memory */
-    JAIL_STRICT_STREAM, /* STRICT and read(2), for a source that is a pipe */
+    JAIL_STRICT,         /* no path, no descriptor but the given, private anonymous non-executable memory */
+    JAIL_STRICT_STREAM,  /* STRICT and read(2), for a source that is a pipe */
+    JAIL_STRICT_TELLING, /* STRICT, but a violation is told (jail_tell_violations) before the process ends */
     JAIL_PROFILE_COUNT
 };
 
@@ -89,10 +91,16 @@ struct jail_result {
 void jail_wait(struct jail_process *process, enum jail_reason reason, struct jail_result *result);
 /* The table behind jail_wait: a wait status (as of waitpid), what the keeper did, CPU used and allowed. Pure. */
 enum jail_ending jail_classify(int status, enum jail_reason reason, double cpu_used, uint64_t cpu_allowed);
+/* "openat (257)", cut to capacity; the number alone where it has no name. */
+void jail_call_name(int number, char *text, size_t capacity);
 /* "violation", for messages; static. */
 const char *jail_ending_name(enum jail_ending ending);
 /* "SIGSEGV" of a signal number, for messages; static. */
 const char *jail_signal_name(int number);
+
+/* For JAIL_STRICT_TELLING, before jail_lock: in the process's last moments `tell` gets the number of the call that was
+ * not allowed, and was not made. It runs as a signal handler, and the process ends when it returns. */
+void jail_tell_violations(void (*tell)(int number));
 
 /* Confines the calling process for good: primes libc, no_new_privs, undumpable, MDWE, Landlock with nothing allowed,
  * then the filter of that profile. Returns the layers in force, which hold JAIL_MANDATORY; or 0, and *failed_at names

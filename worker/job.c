@@ -20,6 +20,7 @@ static const struct field {
     {"called-safetensors", FIELD_BOOL, offsetof(struct job, called_safetensors)},
     {"want-rows", FIELD_BOOL, offsetof(struct job, want_rows)},
     {"plan-only", FIELD_BOOL, offsetof(struct job, plan_only)},
+    {"diagnose", FIELD_BOOL, offsetof(struct job, diagnose)},
     {"seed", FIELD_U64, offsetof(struct job, seed)},
     {"discard", FIELD_LIST, offsetof(struct job, discard)},
 };

@@ -35,12 +35,13 @@ struct job {
     tv_limits limits;
     const char *key; /* --key, or NULL: choose */
     enum job_ties ties;
-    bool disarm;                       /* convert a source that names dangerous globals */
-    bool plan_only;                    /* WRITE: send OUTPUT and RESULT, write nothing; there is no output (-n) */
-    bool called_safetensors;           /* the source's name promises safetensors: bytes of no kind that is read as
-                                          something else are judged by that promise, not as of an unsupported kind */
-    bool want_rows;                    /* send TENSOR, METADATA and GLOBAL rows (inspect; -v) */
-    uint64_t seed;                     /* for the name tables: the broker draws it */
+    bool disarm;             /* convert a source that names dangerous globals */
+    bool plan_only;          /* WRITE: send OUTPUT and RESULT, write nothing; there is no output (-n) */
+    bool called_safetensors; /* the source's name promises safetensors: bytes of no kind that is read as
+                                something else are judged by that promise, not as of an unsupported kind */
+    bool want_rows;          /* send TENSOR, METADATA and GLOBAL rows (inspect; -v) */
+    bool diagnose;           /* the jail tells which call it did not allow; the broker tries so after a violation */
+    uint64_t seed;           /* for the name tables: the broker draws it */
     const char *discard[JOB_LIST_MAX]; /* --discard */
     uint32_t discards;
 };

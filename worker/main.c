@@ -20,6 +20,15 @@ static void send_ready(uint32_t layers, uint32_t landlock_abi, const char *faile
     frame_send(&frame, WORKER_REPORT);
 }
 
+/* The last frame of a job that is diagnosed. What was being sent was sent whole: writing is allowed. */
+static void send_violation(int number)
+{
+    static struct frame_out frame;
+    frame_begin(&frame, FRAME_VIOLATION);
+    frame_put_u32(&frame, (uint32_t)number);
+    frame_send(&frame, WORKER_REPORT);
+}
+
 int main(int argc, char **argv)
 {
     struct job job;
@@ -28,7 +37,9 @@ int main(int argc, char **argv)
     worker_prime();
     uint32_t landlock_abi = 0;
     const char *failed_at = "";
-    uint32_t layers = jail_lock(JAIL_STRICT, &landlock_abi, &failed_at);
+    if (job.diagnose)
+        jail_tell_violations(send_violation);
+    uint32_t layers = jail_lock(job.diagnose ? JAIL_STRICT_TELLING : JAIL_STRICT, &landlock_abi, &failed_at);
     send_ready(layers, landlock_abi, failed_at);
     if (layers == 0)
         _exit(WORKER_EXIT_UNLOCKED);

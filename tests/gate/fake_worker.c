@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -18,6 +19,7 @@
 
 static struct bytes out;
 static const char *job;
+static bool diagnosed;
 
 static void flush(void)
 {
@@ -130,6 +132,22 @@ static void crash_ill(void)
 static void violate(void)
 {
     die_of(SIGSYS);
+}
+/* As the telling jail does: on the second try it says which call it was, number 41 of any machine. */
+static void violate_and_tell(void)
+{
+    if (!diagnosed)
+        die_of(SIGSYS);
+    size_t at = begin_frame(&out, FRAME_VIOLATION);
+    add32(&out, 41);
+    end_frame(&out, at);
+    flush();
+}
+/* Told without being asked. */
+static void tell_unasked(void)
+{
+    diagnosed = true;
+    violate_and_tell();
 }
 static void accept_then_violate(void)
 {
@@ -268,6 +286,8 @@ static const struct {
     {"check", "crash-abrt", crash_abrt},
     {"check", "crash-ill", crash_ill},
     {"check", "violate", violate},
+    {"check", "violate-and-tell", violate_and_tell},
+    {"check", "tell-unasked", tell_unasked},
     {"check", "accept-then-violate", accept_then_violate},
     {"check", "accept-then-crash", accept_then_crash},
     {"check", "accept-then-exit", accept_then_exit},
@@ -318,9 +338,11 @@ int main(int argc, char **argv)
 {
     job = argc > 1 ? argv[1] : "";
     const char *key = "";
-    for (int i = 2; i < argc; i++)
+    for (int i = 2; i < argc; i++) {
         if (strncmp(argv[i], "key=", 4) == 0)
             key = argv[i] + 4;
+        diagnosed = diagnosed || strcmp(argv[i], "diagnose=1") == 0;
+    }
     if (strncmp(key, "unready", 7) == 0)
         unready(key);
     ready();

@@ -9,12 +9,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <broker.h>
 #include <check.h>
+
+/* What number 41 is called. */
+#ifdef __x86_64__
+#define CALL_41 "socket (41)"
+#else
+#define CALL_41 "pivot_root (41)"
+#endif
 
 static volatile int stop;
 static struct outcome outcome;
@@ -128,6 +136,8 @@ TEST(endings, "each way of going wrong has its finding, and none is complete")
         {"crash-ill", "worker-crashed", "SIGILL"},
         {"accept-then-crash", "worker-crashed", "SIGSEGV"},
         {"violate", "sandbox-violation", "SIGSYS"},
+        {"violate-and-tell", "sandbox-violation", "system call " CALL_41},
+        {"tell-unasked", "worker-lied", "VIOLATION: out of order"},
         {"accept-then-violate", "sandbox-violation", "SIGSYS"},
         {"be-killed", "worker-killed", ""},
         {"unready-exit", "worker-failed", "it ended before it was ready"},
@@ -328,6 +338,28 @@ TEST(no_program, "a worker that cannot be started is the machine's fault, and sa
     CHECK(strcmp(found(), "worker-failed") == 0 && strncmp(detail(), "starting the program: ", 22) == 0);
     (void)close(broker.program);
     (void)close(broker.null);
+}
+
+TEST(no_descriptors, "where we may not open enough, that is the machine's fault and says so")
+{
+    const struct job job = job_of(JOB_CHECK, "honest");
+    struct broker broker = open_broker(FAKE_WORKER);
+    struct rlimit before = {0, 0};
+    CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    static const struct {
+        rlim_t most;
+        const char *detail;
+    } rows[] = {{0, "making a pipe: "}, {12, "arranging descriptors: "}};
+    for (size_t i = 0; i < 2; i++) {
+        const struct rlimit few = {rows[i].most, before.rlim_max};
+        CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+        broker_run(&broker, &job, -1, -1, NULL, &outcome);
+        CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+        CHECK_MSG(strcmp(found(), "worker-failed") == 0 &&
+                      strncmp(detail(), rows[i].detail, strlen(rows[i].detail)) == 0,
+                  "%s: %s", found(), detail());
+    }
+    broker_close(&broker);
 }
 
 /* A conversion on an unnamed file. */

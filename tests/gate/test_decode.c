@@ -334,6 +334,12 @@ static void failed_by_the_file(void)
     add_finding(&made, TV_FIND_KEY_NOT_FOUND, "");
     add_result(&made, OUTCOME_FAILED, 0);
 }
+static void told_unasked(void)
+{
+    size_t at = begin_frame(&made, FRAME_VIOLATION);
+    add32(&made, 41);
+    end_frame(&made, at);
+}
 static void result_twice(void)
 {
     add_result(&made, OUTCOME_DONE, 0);
@@ -391,6 +397,7 @@ static const struct {
     {"rejected without an error", rejected_for_nothing, "RESULT: it contradicts"},
     {"failed without a reason", failed_for_nothing, "RESULT: it contradicts"},
     {"failed for the file's fault", failed_by_the_file, "RESULT: it contradicts"},
+    {"VIOLATION unasked", told_unasked, "VIOLATION: out of order"},
     {"RESULT twice", result_twice, "RESULT: out of order"},
     {"row after RESULT", row_after_result, "TENSOR: out of order"},
     {"progress after RESULT", progress_after_result, "PROGRESS: out of order"},

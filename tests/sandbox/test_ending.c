@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,6 +66,37 @@ TEST(inmates, "each death has its place in the table; what a worker needs of lib
         CHECK_MSG(result.ending == rows[i].ending && result.code == rows[i].code, "%s: %s %d", rows[i].act,
                   jail_ending_name(result.ending), result.code);
     }
+}
+
+TEST(telling, "the telling jail says which call it was, and ends the process all the same")
+{
+    const char *const argv[] = {"ending_worker", "violate", "tell", NULL};
+    int ends[2], number = 0;
+    char name[64];
+    CHECK(pipe2(ends, O_CLOEXEC) == 0);
+    const struct jail_spec spec = {open(ENDING_WORKER, O_PATH | O_CLOEXEC),
+                                   open("/dev/null", O_RDWR | O_CLOEXEC),
+                                   (char *const *)(uintptr_t)argv,
+                                   -1,
+                                   -1,
+                                   ends[1],
+                                   -1,
+                                   {256u << 20, 0, 1}};
+    struct jail_process process;
+    struct jail_result result;
+    const char *failed_at = "";
+    CHECK(jail_start(&spec, &process, &failed_at) == 0);
+    (void)close(ends[1]);
+    CHECK(read(ends[0], &number, sizeof(number)) == (ssize_t)sizeof(number) && number == SYS_getpid);
+    jail_wait(&process, JAIL_NOT_KILLED, &result);
+    CHECK(result.ending == JAIL_ENDED_CLEAN);
+    jail_call_name(number, name, sizeof(name));
+    CHECK_MSG(strncmp(name, "getpid (", 8) == 0, "%s", name);
+    jail_call_name(100000, name, sizeof(name));
+    CHECK(strcmp(name, "100000") == 0);
+    (void)close(ends[0]);
+    (void)close(spec.program);
+    (void)close(spec.null);
 }
 
 static int exited(int status)
