@@ -106,7 +106,7 @@ const uint32_t *take_marked(struct machine *m, uint64_t *count)
     *count = m->stack.count - floor;
     m->stack.count = floor;
     m->marks.count--;
-    return (const uint32_t *)m->stack.data + floor;
+    return m->stack.data == NULL ? NULL : (const uint32_t *)m->stack.data + floor;
 }
 
 tv_status append_items(struct machine *m, uint32_t container, const uint32_t *items, uint64_t count)
