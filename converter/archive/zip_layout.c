@@ -197,7 +197,8 @@ static tv_status walk_entry(struct layout *l, struct zip_entry *e)
         return refuse(l->findings,
                       (struct refusal){TV_FIND_ZIP_OVERLAP, e->row_at, e->name, NULL, e->header_at, l->at});
     if (e->header_at > l->zip->directory_at)
-        return mismatch(l, e, "place: beyond the directory", e->header_at, l->zip->directory_at);
+        return refuse(l->findings, (struct refusal){TV_FIND_ZIP_HEADER_MISMATCH, e->row_at, e->name,
+                                                    "place: beyond the directory", e->header_at, l->zip->directory_at});
     if (e->header_at > l->at)
         return refuse(l->findings,
                       (struct refusal){TV_FIND_ZIP_GAP, l->at, e->name, NULL, l->at, e->header_at - l->at});
