@@ -1,6 +1,8 @@
 /* Every checkpoint given on the command line, cut at every byte, read in this process: never a crash, never an accept.
  * Each cut lies in a block of exactly its size, so that a sanitizer build sees any read beyond it. Files of more than
- * EVERY bytes are cut at every byte near both ends, where the structures are, and at steps in between. */
+ * EVERY bytes are cut at every byte near both ends, where the structures are, and at steps in between.
+ *
+ *   truncate_all STEP FILE...    STEP 1: every byte; more: every STEP-th, from another one in each file */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +13,7 @@
 #include "checkpoint.h"
 
 #define EVERY 4096
-#define STEP  61
+#define FAR   61
 
 /* The kinds that are read as checkpoints: a cut that is called any other kind is refused by its kind alone. */
 static bool is_checkpoint(tv_kind kind)
@@ -68,7 +70,7 @@ static uint8_t *read_file(const char *path, size_t *size)
 }
 
 /* The number of cuts, or 0 after saying what went wrong. */
-static size_t cut_file(const char *path)
+static size_t cut_file(const char *path, size_t first, size_t step)
 {
     size_t size, cuts = 0;
     const uint8_t *data = read_file(path, &size);
@@ -81,8 +83,8 @@ static size_t cut_file(const char *path)
         fprintf(stderr, "%s: the whole file is refused, so its cuts prove nothing\n", path);
         return 0;
     }
-    for (size_t at = 0; at < size; at++) {
-        if (at > EVERY && at + EVERY < size && at % STEP != 0)
+    for (size_t at = first; at < size; at += step) {
+        if (at > EVERY && at + EVERY < size && at % FAR != 0)
             continue;
         if (cut_accepted(data, at, &by_check)) {
             fprintf(stderr, "%s: accepted when cut to %zu of %zu bytes\n", path, at, size);
@@ -95,13 +97,13 @@ static size_t cut_file(const char *path)
 
 int main(int argc, char **argv)
 {
-    size_t cuts = 0;
-    bool failed = argc < 2;
-    for (int i = 1; i < argc; i++) {
-        size_t more = cut_file(argv[i]);
+    size_t cuts = 0, step = argc > 2 ? strtoul(argv[1], NULL, 10) : 0;
+    bool failed = step == 0;
+    for (int i = 2; i < argc && step > 0; i++) {
+        size_t more = cut_file(argv[i], (size_t)i % step, step);
         failed = failed || more == 0;
         cuts += more;
     }
-    printf("%zu cuts of %d files\n", cuts, argc - 1);
+    printf("%zu cuts of %d files\n", cuts, argc - 2);
     return failed ? 1 : 0;
 }
