@@ -29,9 +29,9 @@ static tv_span take_text(struct front *f)
         return tv_span_str(words[how]);
     if (how == 255) {
         memset(many, 'x', sizeof many);
-        return tv_span_of(many, 1020 + front_u8(f) % 10);
+        return tv_span_of(many, 1020u + front_u8(f) % 10u);
     }
-    return front_bytes(f, how % 24);
+    return front_bytes(f, how % 24u);
 }
 
 static uint64_t take_dimension(struct front *f)
