@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <jail.h>
 #include <linux/seccomp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,28 +27,32 @@ const char *doctor_state_name(enum doctor_state state)
     return (size_t)state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
 }
 
-__attribute__((format(printf, 5, 6))) static void add(struct doctor *doctor, const char *group, const char *what,
-                                                      enum doctor_state state, const char *format, ...)
+/* A new row, whose `found` the caller fills. The table has room for all there are; a last one too many replaces it. */
+static struct doctor_row *add(struct doctor *doctor, const char *group, const char *what, enum doctor_state state)
 {
-    if (doctor->count >= DOCTOR_ROWS)
-        return;
-    struct doctor_row *row = &doctor->rows[doctor->count++];
-    row->group = group;
-    row->what = what;
-    row->state = state;
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(row->found, sizeof(row->found), format, args);
-    va_end(args);
-    for (char *c = row->found; *c != '\0'; c++)
-        *c = *c >= ' ' && *c <= '~' ? *c : '?';
+    struct doctor_row *row = &doctor->rows[doctor->count < DOCTOR_ROWS ? doctor->count++ : DOCTOR_ROWS - 1];
+    *row = (struct doctor_row){.group = group, .what = what, .state = state};
+    return row;
+}
+
+/* add(…) and its text. */
+#define ADD(doctor, group, what, state, ...)                                                                           \
+    (void)snprintf(add(doctor, group, what, state)->found, DOCTOR_TEXT, __VA_ARGS__)
+
+/* Some texts are the worker's. */
+static void make_printable(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text < ' ' || *text > '~')
+            *text = '?';
+    }
 }
 
 static void machine_kernel(struct doctor *doctor)
 {
     struct utsname name;
     if (uname(&name) == 0)
-        add(doctor, machine, "kernel", DOCTOR_GOOD, "%s %s %s", name.sysname, name.release, name.machine);
+        ADD(doctor, machine, "kernel", DOCTOR_GOOD, "%s %s %s", name.sysname, name.release, name.machine);
 }
 
 static void machine_seccomp(struct doctor *doctor)
@@ -57,9 +60,9 @@ static void machine_seccomp(struct doctor *doctor)
     const uint32_t action = SECCOMP_RET_KILL_PROCESS;
     bool there = syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
     if (there)
-        add(doctor, machine, "system call filter (seccomp)", DOCTOR_GOOD, "offered, and can kill a process");
+        ADD(doctor, machine, "system call filter (seccomp)", DOCTOR_GOOD, "offered, and can kill a process");
     else
-        add(doctor, machine, "system call filter (seccomp)", DOCTOR_REFUSES, "missing: %s", strerror(errno));
+        ADD(doctor, machine, "system call filter (seccomp)", DOCTOR_REFUSES, "missing: %s", strerror(errno));
 }
 
 /* The inmate asks again, for itself; this is what the broker could ask for. */
@@ -67,20 +70,20 @@ static void machine_landlock(struct doctor *doctor)
 {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, 1u);
     if (abi > 0)
-        add(doctor, machine, "Landlock", DOCTOR_GOOD, "offered, ABI %ld%s", abi,
+        ADD(doctor, machine, "Landlock", DOCTOR_GOOD, "offered, ABI %ld%s", abi,
             abi >= 6   ? ""
             : abi >= 4 ? " (no scopes)"
                        : " (files only)");
     else
-        add(doctor, machine, "Landlock", DOCTOR_LESS, "missing: %s", strerror(errno));
+        ADD(doctor, machine, "Landlock", DOCTOR_LESS, "missing: %s", strerror(errno));
 }
 
 static void machine_user(struct doctor *doctor)
 {
     if (geteuid() == 0)
-        add(doctor, machine, "user", DOCTOR_GOOD, "root; workers give it up");
+        ADD(doctor, machine, "user", DOCTOR_GOOD, "root; workers give it up");
     else
-        add(doctor, machine, "user", DOCTOR_GOOD, "uid %u; workers stay that user", (unsigned)geteuid());
+        ADD(doctor, machine, "user", DOCTOR_GOOD, "uid %u; workers stay that user", (unsigned)geteuid());
 }
 
 /* What READY says. Mandatory layers are there, or there would have been no READY that counts. */
@@ -102,7 +105,7 @@ static void word_layers(struct doctor *doctor, const struct outcome *outcome)
     for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
         bool there = (outcome->layers & layers[i].layer) != 0;
         enum doctor_state without = (JAIL_MANDATORY & layers[i].layer) != 0 ? DOCTOR_REFUSES : DOCTOR_LESS;
-        add(doctor, by_word, layers[i].what, there ? DOCTOR_GOOD : without, "%s",
+        ADD(doctor, by_word, layers[i].what, there ? DOCTOR_GOOD : without, "%s",
             there ? "in force" : layers[i].missing);
     }
 }
@@ -111,17 +114,17 @@ static void look_from_outside(struct doctor *doctor, const struct broker *broker
 {
     struct look look;
     if (!doctor_look(broker, &look)) {
-        add(doctor, outside, "a worker stopped before its first word", DOCTOR_REFUSES, "%s", look.failed_at);
+        ADD(doctor, outside, "a worker stopped before its first word", DOCTOR_REFUSES, "%s", look.failed_at);
         return;
     }
-    add(doctor, outside, "Seccomp", look.seccomp == 2 ? DOCTOR_GOOD : DOCTOR_REFUSES, "%ld (2: a filter)",
+    ADD(doctor, outside, "Seccomp", look.seccomp == 2 ? DOCTOR_GOOD : DOCTOR_REFUSES, "%ld (2: a filter)",
         look.seccomp);
-    add(doctor, outside, "NoNewPrivs", look.no_new_privs == 1 ? DOCTOR_GOOD : DOCTOR_REFUSES, "%ld", look.no_new_privs);
-    add(doctor, outside, "Uid", look.uid != 0 ? DOCTOR_GOOD : DOCTOR_LESS, "%ld", look.uid);
-    add(doctor, outside, "Threads", look.threads == 1 ? DOCTOR_GOOD : DOCTOR_REFUSES, "%ld", look.threads);
-    add(doctor, outside, "CapEff", look.capabilities == 0 ? DOCTOR_GOOD : DOCTOR_LESS, "%llx", look.capabilities);
+    ADD(doctor, outside, "NoNewPrivs", look.no_new_privs == 1 ? DOCTOR_GOOD : DOCTOR_REFUSES, "%ld", look.no_new_privs);
+    ADD(doctor, outside, "Uid", look.uid != 0 ? DOCTOR_GOOD : DOCTOR_LESS, "%ld", look.uid);
+    ADD(doctor, outside, "Threads", look.threads == 1 ? DOCTOR_GOOD : DOCTOR_REFUSES, "%ld", look.threads);
+    ADD(doctor, outside, "CapEff", look.capabilities == 0 ? DOCTOR_GOOD : DOCTOR_LESS, "%llx", look.capabilities);
     if (look.descriptors[0] != '\0')
-        add(doctor, outside, "descriptors", strcmp(look.descriptors, "0 1 2 5") == 0 ? DOCTOR_GOOD : DOCTOR_REFUSES,
+        ADD(doctor, outside, "descriptors", strcmp(look.descriptors, "0 1 2 5") == 0 ? DOCTOR_GOOD : DOCTOR_REFUSES,
             "%s", look.descriptors);
 }
 
@@ -133,10 +136,10 @@ static void self_test(struct doctor *doctor, const struct broker *broker)
     if (outcome.layers != 0)
         word_layers(doctor, &outcome);
     if (passes) {
-        add(doctor, test, "the built-in file", DOCTOR_GOOD, "judged rightly, in %.1f ms", outcome.seconds * 1e3);
+        ADD(doctor, test, "the built-in file", DOCTOR_GOOD, "judged rightly, in %.1f ms", outcome.seconds * 1e3);
     } else {
         tv_span detail = error == NULL ? tv_span_of(NULL, 0) : tv_finding_detail(error);
-        add(doctor, test, "the built-in file", DOCTOR_REFUSES, "%s: %.*s",
+        ADD(doctor, test, "the built-in file", DOCTOR_REFUSES, "%s: %.*s",
             error == NULL ? "not judged" : tv_finding_info_of(error->id)->id, (int)detail.size,
             detail.size == 0 ? "" : (const char *)detail.data);
     }
@@ -150,11 +153,13 @@ void doctor_examine(const struct broker *broker, int broker_error, struct doctor
     machine_seccomp(doctor);
     machine_landlock(doctor);
     if (broker_error != 0) {
-        add(doctor, test, "the worker's program", DOCTOR_REFUSES, "cannot be opened: %s", strerror(broker_error));
+        ADD(doctor, test, "the worker's program", DOCTOR_REFUSES, "cannot be opened: %s", strerror(broker_error));
     } else {
         look_from_outside(doctor, broker);
         self_test(doctor, broker);
     }
-    for (unsigned i = 0; i < doctor->count; i++)
+    for (unsigned i = 0; i < doctor->count; i++) {
+        make_printable(doctor->rows[i].found);
         doctor->works = doctor->works && doctor->rows[i].state != DOCTOR_REFUSES;
+    }
 }
