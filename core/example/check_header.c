@@ -39,7 +39,7 @@ static void print_findings(const tv_findings *findings)
 int main(int argc, char **argv)
 {
     tv_limits limits = tv_limits_default();
-    tv_findings findings = {0};
+    static tv_findings findings; /* large for a stack */
     tv_index index;
     size_t size = 0;
     FILE *file = argc == 2 ? fopen(argv[1], "rb") : NULL;
