@@ -52,7 +52,7 @@ static void machine_kernel(struct doctor *doctor)
 {
     struct utsname name;
     if (uname(&name) == 0)
-        ADD(doctor, machine, "kernel", DOCTOR_GOOD, "%s %s %s", name.sysname, name.release, name.machine);
+        ADD(doctor, machine, "kernel", DOCTOR_GOOD, "%.32s %.64s %.32s", name.sysname, name.release, name.machine);
 }
 
 static void machine_seccomp(struct doctor *doctor)
