@@ -98,7 +98,9 @@ static tv_status reject_trailing(tv_feed *feed, tv_findings *findings)
 {
     uint64_t expected = expected_size(feed);
     tv_span none = tv_span_of(NULL, 0);
-    tv_findings_add(findings, TV_FIND_TRAILING_DATA, expected, none, none)->a = feed->received - expected;
+    tv_finding *finding = tv_findings_add(findings, TV_FIND_TRAILING_DATA, expected, none, none);
+    finding->a = feed->received - expected;
+    finding->b = expected - feed->header_end; /* the end of the last tensor, as layout_check says it */
     return TV_REJECTED;
 }
 

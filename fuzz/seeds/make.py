@@ -6,9 +6,11 @@ digits were kept from fuzzing (fuzz/run --keep) and are left alone.
 """
 import json
 import struct
+import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+CORPUS = HERE.parent.parent / "corpus"
 
 
 def write(target, name, data):
@@ -114,6 +116,25 @@ TEXTS = {
 WRITERS = {"recipe-%d" % i: bytes((i * 37 + j * (11 + i)) % 256 for j in range(60 + 20 * i)) for i in range(4)}
 
 
+SLICES = {"recipe-%d" % i: bytes([17, 2 + i % 3, 1 + i % 4, 3, 4, 5]) + bytes((i * 29 + j * 7) % 256 for j in range(20))
+          for i in range(6)}
+
+
+# ---- pickles: those inside the corpus' checkpoints ----
+
+def pickles():
+    for path in sorted((CORPUS / "checkpoints").glob("*/**/*.p*")):
+        if path.suffix == ".pkl" and path.stat().st_size < 4096:
+            yield path.stem, path.read_bytes()
+        elif path.suffix == ".pt" and path.stat().st_size < 4096:
+            try:
+                with zipfile.ZipFile(path) as archive:
+                    names = [n for n in archive.namelist() if n.endswith("/data.pkl")]
+                    yield path.stem, archive.read(names[0])
+            except (zipfile.BadZipFile, IndexError, NotImplementedError, RuntimeError, OSError, UnicodeError):
+                continue  # broken on purpose: its pickle is in another file too
+
+
 def main():
     for name, data in HEADERS.items():
         write("header", name, data)
@@ -126,6 +147,15 @@ def main():
         write("text", name, data)
     for name, data in WRITERS.items():
         write("writer", name, data)
+    for name, data in SLICES.items():
+        write("slices", name, data)
+    for name, data in HEADERS.items():
+        write("incremental", name, data[:-4] + b"\0\0\0")
+    seen = set()
+    for name, data in pickles():
+        if data not in seen:
+            write("pickle", name, data)
+        seen.add(data)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,127 @@
+/* The inert machine: any bytes as a pickle, under small limits.
+ *
+ * Oracles: no limit is exceeded and the budget gets back what it gave; every handle, text and item that the result
+ * holds can be followed; STOP is inside; a stream read through a window from a file gives what one in memory gives. */
+#define _GNU_SOURCE
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <pickle/machine.h>
+
+#include "oracle.h"
+#include "parse.h"
+
+enum { BUDGET = 1 << 24, OPERATIONS = 20000, OBJECTS = 10000, MEMO = 5000 };
+
+struct outcome {
+    tv_status status;
+    tv_findings findings;
+    struct pickle_use use;
+    uint64_t values, mentions, end;
+};
+
+static uint64_t mixed;
+
+static void follow_text(tv_span text)
+{
+    mixed += oracle_hash(text.data, text.size);
+}
+
+/* Every item of every container, every part of every record: reading them is the test, the sanitizer the judge. */
+static void follow_value(const struct pickle *p, uint32_t handle)
+{
+    struct items items = items_of(p, handle);
+    uint32_t item = 0, met = 0;
+    const struct value *value = pickle_value(p, handle);
+    PROMISE(value->type < V_COUNT);
+    follow_text(pickle_text(p, handle));
+    while (items_next(&items, &item)) {
+        PROMISE(item < p->values.count);
+        met++;
+    }
+    bool container = value->type >= V_TUPLE && value->type <= V_FROZENSET;
+    PROMISE(met == (container ? value->size : 0));
+    PROMISE(value->type != V_DICT || value->size % 2 == 0);
+    const struct record *record = pickle_record(p, handle);
+    PROMISE((record != NULL) == (value->type == V_RECORD));
+    if (record != NULL) {
+        const uint32_t parts[] = {record->callable, record->args,  record->kwargs,
+                                  record->items,    record->pairs, record->states};
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+            PROMISE(parts[i] == NO_VALUE || parts[i] < p->values.count);
+        PROMISE((record->how == HOW_GLOBAL) == (pickle_mention(p, handle) != NULL));
+    }
+}
+
+static void follow(const struct pickle *p)
+{
+    for (uint32_t i = 0; i < p->values.count; i++)
+        follow_value(p, i);
+    for (uint64_t i = 0; i < p->mentions.count; i++) {
+        const struct mention *mention = vector_at(&p->mentions, i);
+        follow_text(mention_module(p, mention));
+        follow_text(mention_name(p, mention));
+        PROMISE(mention_class(p, mention) <= TV_CLASS_DANGEROUS);
+        mixed += mention_called(mention);
+    }
+}
+
+static void run(const struct source *source, bool ends_part, uint64_t given, struct outcome *out)
+{
+    tv_limits limits = tv_limits_default();
+    struct pickle pickle;
+    struct budget budget = {given};
+    out->use = (struct pickle_use){0, 0};
+    limits.pickle_ops = OPERATIONS;
+    limits.pickle_objects = OBJECTS;
+    limits.pickle_memo = MEMO;
+    struct pickle_options options = {&limits, &out->use, ends_part};
+    findings_clear(&out->findings);
+    pickle_start(&pickle, &budget);
+    out->status = pickle_run(source, 0, source->size, &options, &pickle, &out->findings);
+    check_refusal(out->status, &out->findings, source->size);
+    PROMISE(out->status == TV_OK || out->status == TV_REJECTED);
+    PROMISE(out->use.operations <= OPERATIONS + 1 && out->use.objects <= OBJECTS + 1);
+    PROMISE(pickle.values.count <= OBJECTS + 1 && budget.bytes_left <= given);
+    if (out->status == TV_OK)
+        PROMISE(pickle.root < pickle.values.count && pickle.end <= source->size && pickle.end > 0 &&
+                (!ends_part || pickle.end == source->size));
+    follow(&pickle);
+    out->values = pickle.values.count;
+    out->mentions = pickle.mentions.count;
+    out->end = pickle.end;
+    pickle_free(&pickle);
+    PROMISE(budget.bytes_left == given);
+}
+
+/* The same bytes in a file, read through the window. */
+static void run_from_file(const uint8_t *data, size_t size, bool ends_part, uint64_t given,
+                          const struct outcome *expected)
+{
+    static struct outcome met;
+    static int file = -1;
+    if (file < 0)
+        file = memfd_create("pickle", 0);
+    PROMISE(file >= 0 && ftruncate(file, 0) == 0 && pwrite(file, data, size, 0) == (ssize_t)size);
+    struct source source = {.fd = file, .size = size};
+    run(&source, ends_part, given, &met);
+    PROMISE(met.status == expected->status && met.values == expected->values && met.mentions == expected->mentions);
+    PROMISE(met.findings.count == expected->findings.count);
+    for (uint32_t i = 0; i < met.findings.count; i++)
+        PROMISE(met.findings.items[i].id == expected->findings.items[i].id &&
+                met.findings.items[i].offset == expected->findings.items[i].offset);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct outcome whole;
+    uint64_t hash = oracle_hash(data, size), given = hash % 16 == 0 ? (hash >> 8) % 20000 : BUDGET;
+    struct source source = source_of_memory(tv_span_of(data, size));
+    oracle_ran();
+    run(&source, hash % 2 == 0, given, &whole);
+    if (hash % 32 == 1)
+        run_from_file(data, size, false, given, &whole);
+    if (whole.status == TV_OK)
+        oracle_accepted();
+    return 0;
+}

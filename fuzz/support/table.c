@@ -1,0 +1,52 @@
+/* table.h: the two ways to a table. */
+#include "table.h"
+
+#include <string.h>
+
+#include <table_of_index.h>
+
+tv_limits small_limits(void)
+{
+    tv_limits limits = tv_limits_default();
+    limits.pickle_ops = 20000;
+    limits.pickle_objects = 10000;
+    limits.pickle_memo = 5000;
+    limits.memory_bytes = 1 << 26;
+    limits.output_bytes = 1 << 18;
+    return limits;
+}
+
+static void open_safetensors(struct table *table, const struct source *source, const tv_limits *limits,
+                             tv_findings *findings)
+{
+    parse(&table->parsed, source->memory, source->size, 0);
+    table->status = table->parsed.status == TV_MORE ? TV_REJECTED : table->parsed.status;
+    if (table->status != TV_OK)
+        memcpy(findings, &table->parsed.findings, sizeof *findings);
+    if (table->status != TV_OK)
+        return;
+    table->status = table_of_index(&table->parsed.index, limits, &table->checkpoint, &table->pairs, &table->pair_count);
+    table->no_metadata = table->parsed.index.metadata_at == 0;
+}
+
+void table_open(struct table *table, const struct source *source, const struct ck_options *options,
+                tv_findings *findings)
+{
+    memset(&table->checkpoint, 0, sizeof table->checkpoint);
+    table->pairs = NULL;
+    table->pair_count = 0;
+    table->no_metadata = false;
+    table->parsed.arena.base = NULL;
+    PROMISE(source_identify(source, options->limits, &table->kind) == TV_OK && table->kind < TV_KIND_COUNT);
+    if (table->kind == TV_KIND_SAFETENSORS)
+        open_safetensors(table, source, options->limits, findings);
+    else
+        table->status = checkpoint_read(source, table->kind, options, &table->checkpoint, findings);
+    PROMISE(table->status == TV_OK || table->status == TV_REJECTED);
+}
+
+void table_close(struct table *table)
+{
+    checkpoint_free(&table->checkpoint);
+    parsed_free(&table->parsed);
+}
