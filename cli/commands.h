@@ -7,7 +7,7 @@
 #include "session.h"
 
 int run_check(const struct settings *settings);
-int run_convert(const struct settings *settings);
+int run_convert(const struct settings *given);
 int run_inspect(const struct settings *settings);
 int run_doctor(const struct settings *settings);
 int run_explain(const struct settings *settings);

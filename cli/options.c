@@ -159,7 +159,7 @@ int usage_error(const struct command *command, const char *format, ...)
     char message[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
+    (void)vsnprintf(message, sizeof message, format, args);
     va_end(args);
     struct text clean = text_of(tv_span_str(message));
     fprintf(stderr, "tensorvet: %s\nTry 'tensorvet %s%s--help'.\n", clean.bytes == NULL ? "?" : clean.bytes,
@@ -173,10 +173,10 @@ static void list_limits(void)
 {
     size_t count = 0;
     const tv_limit_info *table = tv_limit_table(&count);
-    fputs("Limits:", stderr);
+    (void)fputs("Limits:", stderr);
     for (size_t i = 0; i < count; i++)
         fprintf(stderr, " %s", table[i].name);
-    fputc('\n', stderr);
+    (void)fputc('\n', stderr);
 }
 
 /* getopt's two forms of the rows that this command takes. Value LONG_OPTION + i is row i. */

@@ -38,7 +38,7 @@ void progress_init(struct progress *progress, const struct settings *settings)
 static void clear_bar(struct progress *progress)
 {
     if (progress->drawn)
-        fputs("\r\033[K", stderr);
+        (void)fputs("\r\033[K", stderr);
     progress->drawn = false;
 }
 
@@ -66,8 +66,8 @@ static void draw_bar(struct progress *progress, uint64_t done, uint64_t total, d
             size_text(done, done_text), size_text(total, total_text), size_text((uint64_t)rate, rate_text));
     if (rate > 0)
         fprintf(stderr, ", %.0f s left", (double)(total - done) / rate);
-    fputs("\033[K", stderr);
-    fflush(stderr);
+    (void)fputs("\033[K", stderr);
+    (void)fflush(stderr);
     text_free(&name);
     progress->drawn = true;
 }

@@ -209,10 +209,15 @@ static void plan_input(struct planning *planning, const char *path)
         plan_file(planning, path);
 }
 
-static int by_output(const void *a, const void *b)
+struct named_output {
+    const char *path;
+    size_t item;
+};
+
+static int by_path(const void *a, const void *b)
 {
-    const struct conversion *one = *(const struct conversion *const *)a, *two = *(const struct conversion *const *)b;
-    return strcmp(one->out_path, two->out_path);
+    const struct named_output *one = a, *two = b;
+    return strcmp(one->path, two->path);
 }
 
 /* Marks conversions that would write to the same path. */
@@ -220,15 +225,15 @@ static void find_clashes(struct planning *planning)
 {
     if (planning->count < 2)
         return;
-    struct conversion **sorted = malloc(planning->count * sizeof(struct conversion *));
+    struct named_output *sorted = calloc(planning->count, sizeof *sorted);
     if (sorted == NULL)
         return; /* the second will find the output there, and stop */
     for (size_t i = 0; i < planning->count; i++)
-        sorted[i] = &planning->items[i];
-    qsort(sorted, planning->count, sizeof *sorted, by_output);
+        sorted[i] = (struct named_output){planning->items[i].out_path, i};
+    qsort(sorted, planning->count, sizeof *sorted, by_path);
     for (size_t i = 1; i < planning->count; i++)
-        if (strcmp(sorted[i - 1]->out_path, sorted[i]->out_path) == 0)
-            sorted[i - 1]->clash = sorted[i]->clash = true;
+        if (strcmp(sorted[i - 1].path, sorted[i].path) == 0)
+            planning->items[sorted[i - 1].item].clash = planning->items[sorted[i].item].clash = true;
     free(sorted);
 }
 

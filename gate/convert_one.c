@@ -74,14 +74,13 @@ static bool target_is_free(struct making *making)
     if (making->folder.fd < 0) /* a dry run, and the folder is not there yet */
         return true;
     int error = publish_look(making->folder.fd, making->conversion->out_name, &making->before);
+    bool takes = making->options->overwrite && making->before.what == PUBLISH_FILE;
+    if (error == 0 && (making->before.what == PUBLISH_FREE || (takes && replaceable(making))))
+        return true;
     if (error != 0)
         add_output_failure(making, error);
-    else if (making->before.what == PUBLISH_FREE)
-        return true;
     else if (!making->options->overwrite)
         add_finding(findings_of(making), TV_FIND_OUTPUT_EXISTS, output, "");
-    else if (making->before.what == PUBLISH_FILE && replaceable(making))
-        return true;
     else if (!session_stopped(making->session))
         add_finding(findings_of(making), TV_FIND_OUTPUT_NOT_SAFETENSORS, output, "");
     return false;

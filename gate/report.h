@@ -18,30 +18,28 @@
 enum report_of { REPORT_CHECK, REPORT_INSPECT, REPORT_CONVERT, REPORT_FOLDER };
 
 struct report {
-    enum report_of of;
     const char *path;   /* as given, or the folder's path, '/', and the entry's; untrusted bytes */
     const char *target; /* where a symbolic link led, or NULL; untrusted bytes */
-    tv_kind kind;
-    bool complete; /* examined to the end */
-    struct judgement judgement;
     const tv_findings *findings;
-    bool has_size;
+    const struct rows *rows; /* NULL where nothing was listed */
+    struct judgement judgement;
+    enum report_of of;
+    tv_kind kind;
     uint64_t size;
-    bool has_digest;
-    uint8_t digest[32]; /* SHA-256 of a safetensors header */
     uint64_t tensors, data_bytes;
     double seconds;
-    const struct rows *rows; /* NULL where nothing was listed */
+    uint8_t digest[32]; /* SHA-256 of a safetensors header */
+    bool complete;      /* examined to the end */
+    bool has_size, has_digest;
 
     /* REPORT_CONVERT */
-    enum verdict source_verdict;
-    bool disarmed;      /* dangerous globals were there, and were dropped */
-    bool verified;      /* compared with the source, bit for bit */
-    bool planned;       /* --dry-run: nothing was written */
-    const char *output; /* NULL: none was written; untrusted bytes */
-    uint64_t output_size;
+    bool disarmed; /* dangerous globals were there, and were dropped */
+    bool verified; /* compared with the source, bit for bit, and published */
+    bool planned;  /* --dry-run: nothing was written */
     bool has_free; /* --dry-run: free_bytes are left where the output would go */
-    uint64_t free_bytes;
+    enum verdict source_verdict;
+    const char *output; /* NULL: none was written; untrusted bytes */
+    uint64_t output_size, free_bytes;
 
     /* REPORT_FOLDER */
     uint64_t counts[VERDICT_COUNT]; /* files by verdict */

@@ -156,7 +156,8 @@ static void put_seconds(struct json_object *line, double seconds)
     json_object_object_add(line, "seconds", json_object_new_double_s(seconds, text));
 }
 
-/* ,"globals":[{…},{…}],… : the rows are JSON already, each followed by a comma, of which the last goes. */
+/* Whether writing worked is asked once, at the end (report_print).
+ * ,"globals":[{…},{…}],… : the rows are JSON already, each followed by a comma, of which the last goes. */
 static void print_lists(const struct reporter *reporter, const struct report *report)
 {
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
@@ -165,8 +166,8 @@ static void print_lists(const struct reporter *reporter, const struct report *re
             continue;
         fprintf(reporter->out, ",\"%s\":[", lists[i].key);
         if (list->size > 0)
-            fwrite(list->text, 1, list->size - 1, reporter->out);
-        fputc(']', reporter->out);
+            (void)fwrite(list->text, 1, list->size - 1, reporter->out);
+        (void)fputc(']', reporter->out);
         if (list->omitted > 0)
             fprintf(reporter->out, ",\"%s_omitted\":%" PRIu64, lists[i].key, list->omitted);
     }
@@ -196,10 +197,10 @@ bool report_as_json(const struct reporter *reporter, const struct report *report
     const char *text = line == NULL ? NULL : json_object_to_json_string_length(line, JSON_STYLE, &size);
     bool made = text != NULL && size > 0;
     if (made) {
-        fwrite(text, 1, size - 1, reporter->out); /* without the closing brace */
+        (void)fwrite(text, 1, size - 1, reporter->out); /* without the closing brace */
         if (report->rows != NULL)
             print_lists(reporter, report);
-        fputs("}\n", reporter->out);
+        (void)fputs("}\n", reporter->out);
     }
     json_object_put(line);
     return made;

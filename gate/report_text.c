@@ -10,6 +10,12 @@ enum { FINDINGS_SHOWN = 8, ITEMS_SHOWN = 3 };
 
 static const char *const styles[] = {"\033[1;32m", "\033[1;31m", "\033[1;33m", "\033[2m"}; /* by verdict */
 
+/* Whether writing worked is asked once, at the end (report_print). */
+static void put(const struct reporter *reporter, const char *text)
+{
+    (void)fputs(text, reporter->out);
+}
+
 static void put_verdict(const struct reporter *reporter, enum verdict verdict)
 {
     bool styled = reporter->colour && (unsigned)verdict < VERDICT_COUNT;
@@ -20,7 +26,7 @@ static void put_verdict(const struct reporter *reporter, enum verdict verdict)
 static void put_clean(const struct reporter *reporter, const char *bytes)
 {
     struct text text = text_of(tv_span_str(bytes));
-    fputs(text.bytes == NULL ? "?" : text.bytes, reporter->out);
+    put(reporter, text.bytes == NULL ? "?" : text.bytes);
     text_free(&text);
 }
 
@@ -28,11 +34,11 @@ static void put_path(const struct reporter *reporter, const struct report *repor
 {
     put_clean(reporter, report->path);
     if (report->target != NULL) {
-        fputs(" (a link to ", reporter->out);
+        put(reporter, " (a link to ");
         put_clean(reporter, report->target);
-        fputc(')', reporter->out);
+        put(reporter, ")");
     }
-    fputs(": ", reporter->out);
+    put(reporter, ": ");
 }
 
 /* ", a safetensors file, 4.0 KiB, 12 tensors" */
@@ -42,7 +48,7 @@ static void put_what(const struct reporter *reporter, const struct report *repor
     if (report->complete || report->kind != TV_KIND_UNKNOWN)
         fprintf(reporter->out, "%s, ", tv_kind_what(report->kind));
     if (report->has_size)
-        fputs(size_text(report->size, size), reporter->out);
+        put(reporter, size_text(report->size, size));
     if (report->complete && report->tensors > 0)
         fprintf(reporter->out, ", %" PRIu64 " tensor%s", report->tensors, report->tensors == 1 ? "" : "s");
 }
@@ -145,9 +151,9 @@ static void text_check(const struct reporter *reporter, const struct report *rep
     if (!accepted && report->judgement.class_ < TV_CLASS_MACHINE && report->judgement.verdict == VERDICT_REJECT)
         fprintf(reporter->out, " (%s)", tv_class_name(report->judgement.class_));
     if (report->has_size || report->complete)
-        fputs(", ", reporter->out);
+        put(reporter, ", ");
     put_what(reporter, report);
-    fputc('\n', reporter->out);
+    put(reporter, "\n");
     put_findings(reporter, report);
 }
 
@@ -159,7 +165,7 @@ static void text_inspect(const struct reporter *reporter, const struct report *r
     put_what(reporter, report);
     if (report->complete && report->tensors > 0)
         fprintf(reporter->out, ", %s of data", size_text(report->data_bytes, size));
-    fputc('\n', reporter->out);
+    put(reporter, "\n");
     put_findings(reporter, report);
     put_lines(reporter, "tensors", &lists[ROWS_TENSORS]);
     put_lines(reporter, "shared", &lists[ROWS_SHARED]);
@@ -182,12 +188,12 @@ static void put_written(const struct reporter *reporter, const struct report *re
         put_lines(reporter, "  tensors", &report->rows->lists[ROWS_TENSORS]);
     if (!report->verified)
         return;
-    fputs("  verified bit for bit against the source", reporter->out);
+    put(reporter, "  verified bit for bit against the source");
     if (!reporter->reproducible)
         fprintf(reporter->out, report->seconds < 1 ? "; %.3f s in all" : "; %.1f s in all", report->seconds);
     if (!reporter->reproducible && report->seconds >= 1) /* below, starting up is most of it */
         fprintf(reporter->out, ", %s/s", size_text((uint64_t)((double)report->output_size / report->seconds), size));
-    fputc('\n', reporter->out);
+    put(reporter, "\n");
 }
 
 /* What was chosen, and what was left behind. */
@@ -200,23 +206,23 @@ static void put_choices(const struct reporter *reporter, const struct row_text *
         fprintf(reporter->out, "  chose    %.*s\n", (int)strcspn(notes->text + at, "\n"), notes->text + at);
     }
     if (!empty(&lists[ROWS_OBJECTS])) {
-        fputs("  dropped  ", reporter->out);
+        put(reporter, "  dropped  ");
         put_count_and_items(reporter, &lists[ROWS_OBJECTS], "value that is no tensor", "values that are no tensors");
-        fputc('\n', reporter->out);
+        put(reporter, "\n");
     }
     if (!empty(danger) || !empty(inert)) {
-        fputs("  not run  ", reporter->out);
+        put(reporter, "  not run  ");
         if (!empty(danger))
             put_count_and_items(reporter, danger, "dangerous name", "dangerous names");
-        fputs(!empty(danger) && !empty(inert) ? "; " : "", reporter->out);
+        put(reporter, !empty(danger) && !empty(inert) ? "; " : "");
         if (!empty(inert))
             put_count_and_items(reporter, inert, "inert name", "inert names");
-        fputc('\n', reporter->out);
+        put(reporter, "\n");
     }
     if (!empty(&lists[ROWS_SHARED])) {
-        fputs("  tied     ", reporter->out);
+        put(reporter, "  tied     ");
         put_count_and_items(reporter, &lists[ROWS_SHARED], "name not repeated", "names not repeated");
-        fputc('\n', reporter->out);
+        put(reporter, "\n");
     }
 }
 
@@ -227,8 +233,7 @@ static void put_tip(const struct reporter *reporter, const struct report *report
     for (uint32_t i = 0; i < report->findings->count && i < TV_FINDINGS_MAX; i++)
         warnings += tv_finding_info_of(report->findings->items[i].id)->severity == TV_WARNING;
     if (!empty(&report->rows->lists[ROWS_SHARED]))
-        fputs("  tip      the metadata says which name stands for which; --ties copy writes all of them\n",
-              reporter->out);
+        put(reporter, "  tip      the metadata says which name stands for which; --ties copy writes all of them\n");
     else if (warnings > 0 && !reporter->verbose)
         fprintf(reporter->out, "  tip      %u warning%s, -v\n", warnings, warnings == 1 ? "" : "s");
 }
@@ -256,11 +261,11 @@ static void text_folder(const struct reporter *reporter, const struct report *re
         return;
     put_path(reporter, report);
     put_verdict(reporter, report->judgement.verdict);
-    fputs(", a folder:", reporter->out);
+    put(reporter, ", a folder:");
     for (int i = 0; i < VERDICT_COUNT; i++)
         fprintf(reporter->out, "%s %" PRIu64 " %s", i == 0 ? "" : ",", report->counts[i],
                 verdict_name((enum verdict)i));
-    fputc('\n', reporter->out);
+    put(reporter, "\n");
     put_findings(reporter, report);
 }
 

@@ -69,6 +69,8 @@ static size_t decode(tv_span bytes, size_t at, uint32_t *code_point)
 /* Appends; the caller has made sure of the room. */
 static void append(struct text *text, const char *bytes, size_t size)
 {
+    if (bytes == NULL)
+        return;
     memcpy(text->bytes + text->size, bytes, size);
     text->size += size;
 }
@@ -155,7 +157,7 @@ void text_free(struct text *text)
 
 char *text_base64(tv_span bytes)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
     if (bytes.size > SIZE_MAX / 2)
         return NULL;
     char *out = malloc(bytes.size / 3 * 4 + 5), *to = out;
@@ -167,7 +169,7 @@ char *text_base64(tv_span bytes)
         for (size_t i = 0; i < 3; i++)
             group = (group << 8) | (i < here ? (uint32_t)tv_span_byte(bytes, at + i) : 0);
         for (size_t i = 0; i < 4; i++)
-            *to++ = i <= here ? digits[(group >> (18 - 6 * i)) & 63] : '=';
+            *to++ = digits[i <= here ? (group >> (18 - 6 * i)) & 63 : 64];
     }
     *to = '\0';
     return out;
