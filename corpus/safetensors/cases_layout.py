@@ -1,0 +1,86 @@
+"""Cases of the stage layout: all tensors together."""
+from cases import Rule, one, tensor
+
+
+def file(*parts):
+    """A header of U8 tensors: (name, begin, end), the name marked where the finding is to point."""
+    return "{" + ",".join(
+        ("¤" if name.startswith("!") else "") + f'"{name.lstrip("!")}":{tensor(shape=f"[{max(0, e - b)}]", offsets=f"[{b},{e}]")}'
+        for name, b, e in parts) + "}"
+
+
+def add():
+    chain()
+    ends()
+    alignment()
+    count()
+
+
+def chain():
+    gap = Rule("offsets-gap", "each tensor begins where the one before it ends, the first at 0")
+    gap.accept("in-order", file(("a", 0, 4), ("b", 4, 6), ("c", 6, 9)), 9)
+    gap.accept("reversed", file(("a", 6, 9), ("b", 4, 6), ("c", 0, 4)), 9)
+    gap.accept("mixed", file(("a", 4, 6), ("b", 6, 9), ("c", 0, 4)), 9)
+    gap.accept("empty-at-start", file(("a", 0, 0), ("b", 0, 4)), 4)
+    gap.accept("empty-between", file(("a", 0, 4), ("b", 4, 4), ("c", 4, 4), ("d", 4, 6)), 6)
+    gap.accept("empty-at-end", file(("a", 0, 4), ("b", 4, 4)), 4)
+    gap.accept("empty-first-in-header", file(("a", 4, 4), ("b", 0, 4)), 4)
+    gap.reject("at-start", file(("!a", 1, 4)), 4, subject="a")
+    gap.reject("between", file(("a", 0, 4), ("!b", 5, 6)), 6, subject="b")
+    gap.reject("between-reversed", file(("!b", 5, 6), ("a", 0, 4)), 6, subject="b")
+    gap.reject("two-gaps", file(("c", 9, 10), ("!b", 5, 6), ("a", 0, 4)), 10, subject="b")
+    gap.reject("empty-beyond", file(("a", 0, 4), ("!b", 5, 5)), 4, subject="b")
+    gap.reject("empty-alone", file(("!a", 1, 1)), 1, subject="a")
+    gap.reject("whole-file", file(("!a", 4, 8)), 8, subject="a")
+    gap.reject("and-truncated", file(("a", 0, 4), ("!b", 5, 9)), 6, subject="b")
+    lap = Rule("offsets-overlap", "no tensor begins before the one before it ends")
+    lap.accept("touch", file(("a", 0, 4), ("b", 4, 8)), 8)
+    lap.reject("by-1", file(("a", 0, 4), ("!b", 3, 8)), 8, subject="b")
+    lap.reject("same", file(("a", 0, 4), ("!b", 0, 4)), 4, subject="b")
+    lap.reject("inside", file(("a", 0, 8), ("!b", 2, 4)), 8, subject="b")
+    lap.reject("same-begin", file(("!a", 0, 8), ("b", 0, 4)), 8, subject="a")
+    lap.reject("empty-inside", file(("a", 0, 4), ("!b", 2, 2)), 4, subject="b")
+    lap.reject("before-a-gap", file(("c", 9, 10), ("a", 0, 4), ("!b", 3, 6)), 10, subject="b")
+    lap.reject("and-truncated", file(("a", 0, 4), ("!b", 3, 8)), 5, subject="b")
+
+
+def ends():
+    rule = Rule("offsets-out-of-range", "the last tensor ends where the file does")
+    rule.accept("exact", file(("a", 0, 4), ("b", 4, 8)), 8)
+    rule.reject("missing-1", file(("a", 0, 4), ("!b", 4, 8)), 7, subject="b")
+    rule.reject("missing-4", file(("a", 0, 4), ("!b", 4, 8)), 4, subject="b")
+    rule.reject("missing-5", file(("!a", 0, 4), ("b", 4, 8)), 3, subject="a")
+    rule.reject("missing-all", file(("!a", 0, 4), ("b", 4, 8)), 0, subject="a")
+    rule.reject("reversed", file(("!b", 4, 8), ("a", 0, 4)), 7, subject="b")
+    rest = Rule("trailing-data", "nothing follows the last tensor")
+    rest.accept("exact", file(("a", 0, 4)), 4)
+    text = file(("a", 0, 4))
+    rest.reject("by-1", text, 5, offset=8 + len(text) + 4)
+    rest.reject("by-100", text, 104, offset=8 + len(text) + 4)
+    rest.reject("no-tensors", "{}", 1, offset=8 + 2)
+    rest.reject("only-empty", file(("a", 0, 0)), 1, offset=8 + len(file(("a", 0, 0))))
+    rest.reject("metadata-only", '{"__metadata__":{"k":"v"}}', 1, offset=8 + 26)
+
+
+def alignment():
+    rule = Rule("tensor-misaligned", "a tensor that does not start at a multiple of its element's size is a warning")
+    for dtype, size in (("F16", 2), ("F32", 4), ("F64", 8), ("C64", 8)):
+        for at in sorted({0, 1, size - 1, size, size + 1}):
+            text = (f'{{"a":{tensor(shape=f"[{at}]", offsets=f"[0,{at}]")},'
+                    f'"t":{tensor(chr(34) + dtype + chr(34), "[1]", f"[{at},{at + size}]")}}}')
+            rule.accept(f"{dtype}-at-{at}", text, at + size, ids=["tensor-misaligned"] if at % size else [])
+    rule.accept("empty-does-not-count", f'{{"a":{tensor()},"t":{tensor(chr(34) + "F32" + chr(34), "[0]", "[1,1]")}}}', 1)
+    rule.accept("two-are-one-finding", f'{{"a":{tensor()},"t":{tensor(chr(34) + "F32" + chr(34), "[1]", "[1,5]")},'
+                f'"u":{tensor(chr(34) + "F32" + chr(34), "[1]", "[5,9]")}}}', 9, ids=["tensor-misaligned"])
+    rule.accept("by-the-header", one(tensor('"F32"', "[1]", "[0,4]")) + " ", 4, pad=False,
+                ids=["header-unaligned", "tensor-misaligned"])
+
+
+def count():
+    rule = Rule("too-many-tensors", "a file has at most as many tensors as the limit tensors")
+    rule.accept("two", file(("a", 0, 1), ("b", 1, 2)), 2, limits={"tensors": 2})
+    rule.reject("three", file(("a", 0, 1), ("b", 1, 2), ("!c", 2, 3)), 3, subject="c", limits={"tensors": 2})
+    rule.reject("five", file(("a", 0, 1), ("b", 1, 2), ("!c", 2, 3), ("d", 3, 4), ("e", 4, 5)), 5, subject="c", limits={"tensors": 2})
+    rule.reject("before-layout", file(("a", 5, 6), ("b", 1, 2), ("!c", 2, 3)), 3, subject="c", limits={"tensors": 2})
+    rule.accept("none", "{}", limits={"tensors": 0})
+    rule.reject("one", file(("!a", 0, 1)), 1, subject="a", limits={"tensors": 0})
