@@ -17,6 +17,7 @@
 struct top {
     int fd; /* open until the end */
     const char *path;
+    char *target;        /* where the path led, if it is a link; malloc'd */
     enum folder_end end; /* how its walk ended */
     struct folder_tally tally;
 };
@@ -195,7 +196,7 @@ static void plan_folder(struct planning *planning, int fd, const char *path)
     }
     planning->tops = tops;
     struct top *top = &tops[planning->top_count++];
-    *top = (struct top){.fd = fd, .path = path};
+    *top = (struct top){.fd = fd, .path = path, .target = input_link_target(path, fd)};
     folder_tally_start(&top->tally);
     top->end = folder_walk(fd, &planning->session->policy.limits, plan_entry, planning);
 }
@@ -249,7 +250,7 @@ static void convert_all_of(struct planning *planning, struct top *top)
             folder_tally_add(&top->tally, &judgement);
     }
     if (top != NULL && top->end != FOLDER_STOPPED && !session_stopped(planning->session))
-        folder_report(planning->session, top->path, &top->tally, top->end);
+        folder_report(planning->session, top->path, top->target, &top->tally, top->end);
 }
 
 void session_convert(struct session *session, const struct convert_options *options, const char *const *inputs,
@@ -267,8 +268,10 @@ void session_convert(struct session *session, const struct convert_options *opti
         convert_all_of(&planning, &planning.tops[i]);
     for (size_t i = 0; i < planning.count; i++)
         free_conversion(&planning.items[i]);
-    for (size_t i = 0; i < planning.top_count; i++)
+    for (size_t i = 0; i < planning.top_count; i++) {
         close(planning.tops[i].fd);
+        free(planning.tops[i].target);
+    }
     free(planning.tops);
     free(planning.items);
     out_folder_undo(&planning.base); /* taken away only if nothing came to be in it */

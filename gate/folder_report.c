@@ -66,7 +66,8 @@ static struct judgement judge_folder(const struct session *session, const struct
     return own;
 }
 
-void folder_report(struct session *session, const char *path, const struct folder_tally *tally, enum folder_end end)
+void folder_report(struct session *session, const char *path, const char *target, const struct folder_tally *tally,
+                   enum folder_end end)
 {
     struct examination *examination = examination_new(session);
     if (examination == NULL)
@@ -76,6 +77,7 @@ void folder_report(struct session *session, const char *path, const struct folde
     struct report report = {
         .of = REPORT_FOLDER,
         .path = path,
+        .target = target,
         .complete = end == FOLDER_DONE,
         .judgement = judge_folder(session, tally, findings),
         .findings = findings,

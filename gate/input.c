@@ -105,6 +105,12 @@ static char *open_path(int fd)
     return *path == '/' ? strdup(path) : NULL; /* a pipe's or socket's link leads to no path */
 }
 
+char *input_link_target(const char *path, int fd)
+{
+    struct stat named;
+    return lstat(path, &named) == 0 && S_ISLNK(named.st_mode) ? open_path(fd) : NULL;
+}
+
 static void fail(struct input *input, int error)
 {
     input->state = INPUT_FAILED;
@@ -134,7 +140,6 @@ void input_of(struct input *input, int fd)
 
 void input_open(struct input *input, const char *path, uint64_t spool_bytes, const volatile int *stop)
 {
-    struct stat named;
     bool standard_input = strcmp(path, "-") == 0;
     int fd = standard_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
                             : open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -145,8 +150,8 @@ void input_open(struct input *input, const char *path, uint64_t spool_bytes, con
         return;
     }
     input_of(input, fd);
-    if (!standard_input && lstat(path, &named) == 0 && S_ISLNK(named.st_mode))
-        input->target = open_path(fd);
+    if (!standard_input)
+        input->target = input_link_target(path, fd);
     if (input->state == INPUT_FILE && !S_ISREG(input->seen.st_mode))
         spool(input, spool_bytes, stop);
 }

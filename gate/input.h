@@ -29,6 +29,8 @@ struct input {
 void input_open(struct input *input, const char *path, uint64_t spool_bytes, const volatile int *stop);
 /* An input of a descriptor that is open already (and then belongs to it). */
 void input_of(struct input *input, int fd);
+/* Where the path led if it is a symbolic link that was opened as fd, as a malloc'd path; else NULL. */
+char *input_link_target(const char *path, int fd);
 /* Is the file still as it was when it was opened (size, modification, change)? */
 bool input_unchanged(const struct input *input);
 void input_close(struct input *input);

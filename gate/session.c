@@ -155,7 +155,7 @@ static void vet(struct session *session, enum job_kind kind, const char *path)
     struct input input;
     input_open(&input, path, session->policy.limits.spool_bytes, session->stop);
     if (input.state == INPUT_FOLDER)
-        vet_folder(session, kind, input.fd, path);
+        vet_folder(session, kind, &input, path);
     else if (input.state != INPUT_STOPPED)
         vet_file(session, kind, &input, path);
     input_close(&input);

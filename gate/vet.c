@@ -64,11 +64,11 @@ static bool vet_entry(void *context, const struct folder_entry *entry)
     return !session_stopped(vetting->session);
 }
 
-void vet_folder(struct session *session, enum job_kind kind, int top, const char *path)
+void vet_folder(struct session *session, enum job_kind kind, const struct input *top, const char *path)
 {
     struct vetting vetting = {.session = session, .kind = kind, .folder = path};
     folder_tally_start(&vetting.tally);
-    enum folder_end end = folder_walk(top, &session->policy.limits, vet_entry, &vetting);
+    enum folder_end end = folder_walk(top->fd, &session->policy.limits, vet_entry, &vetting);
     if (end != FOLDER_STOPPED)
-        folder_report(session, path, &vetting.tally, end);
+        folder_report(session, path, top->target, &vetting.tally, end);
 }

@@ -6,8 +6,8 @@
 #include "folder.h"
 #include "session.h"
 
-/* Checks or inspects the tree below the descriptor `top`, which is reported as `path`. */
-void vet_folder(struct session *session, enum job_kind kind, int top, const char *path);
+/* Checks or inspects the folder that was opened as `top` and is reported as `path`. */
+void vet_folder(struct session *session, enum job_kind kind, const struct input *top, const char *path);
 
 /* Is a file of a folder left alone: examined to the end, of a kind that is not judged, and with neither name nor bytes
  * by which a loader would open it as one of ours? */
@@ -21,8 +21,10 @@ struct folder_tally {
 };
 void folder_tally_start(struct folder_tally *tally);
 void folder_tally_add(struct folder_tally *tally, const struct judgement *judgement);
-/* Reports the folder: the worst of its files' verdicts and of its own. `end` says how its walk ended. */
-void folder_report(struct session *session, const char *path, const struct folder_tally *tally, enum folder_end end);
+/* Reports the folder: the worst of its files' verdicts and of its own. `target` is where its path led, if that is a
+ * link; `end` says how its walk ended. */
+void folder_report(struct session *session, const char *path, const char *target, const struct folder_tally *tally,
+                   enum folder_end end);
 /* Reports an entry that was not opened, and adds it to the tally. */
 void folder_report_unopened(struct session *session, struct folder_tally *tally, const struct folder_entry *entry,
                             const char *path);

@@ -98,6 +98,9 @@ class Folder(Case):
         status, lines = report("check", "link", cwd=self.folder)
         self.assertEqual((status, lines[0]["verdict"]), (0, "accept"))
         self.assertEqual(lines[0]["target"], os.path.realpath(self.path("real/m.safetensors")))
+        os.symlink("real", self.path("folder"))
+        status, lines = report("check", "folder", cwd=self.folder)
+        self.assertEqual((status, lines[-1]["target"]), (0, os.path.realpath(self.path("real"))))
 
     def test_too_large(self):
         self.tree("m/a/b/c/x.safetensors")
