@@ -214,15 +214,26 @@ static tv_status polyglot(tv_findings *findings, uint64_t at, const char *what)
     return refuse(findings, (struct refusal){TV_FIND_POLYGLOT, at, {0}, what, 0, 0});
 }
 
-/* Does `size` bytes before the end record at `at` start a directory? A friendly reader asks no more. */
-static tv_status has_directory(const struct source *source, uint64_t end_at, uint64_t size, bool *found)
+/* Does a directory start `size` bytes before `at`? A friendly reader asks no more. */
+static tv_status has_directory(const struct source *source, uint64_t at, uint64_t size, bool *found)
 {
     uint8_t magic[4];
-    *found = size == 0;
-    if (size < sizeof magic || size > end_at)
+    if (*found || size < sizeof magic || size > at)
         return TV_OK;
-    tv_status status = source_read(source, end_at - size, magic, sizeof magic);
+    tv_status status = source_read(source, at - size, magic, sizeof magic);
     *found = u32_at(tv_span_of(magic, sizeof magic), 0) == 0x02014b50u;
+    return status;
+}
+
+/* Is there a directory for the end record at `at`, right before it or before the zip64 records? An empty one always
+ * is. */
+static tv_status is_zip_end(const struct source *source, uint64_t at, uint64_t size, bool *found)
+{
+    enum { WIDE_RECORDS = 76 };
+    *found = size == 0;
+    tv_status status = has_directory(source, at, size, found);
+    if (status == TV_OK && at >= WIDE_RECORDS)
+        status = has_directory(source, at - WIDE_RECORDS, size, found);
     return status;
 }
 
@@ -242,7 +253,7 @@ static tv_status find_zip_end(const struct source *source, bool *found, uint64_t
         if (u32_at(bytes, at) != 0x06054b50u)
             continue;
         *where = start + at;
-        status = has_directory(source, *where, u32_at(bytes, at + DIRECTORY_SIZE_AT), found);
+        status = is_zip_end(source, *where, u32_at(bytes, at + DIRECTORY_SIZE_AT), found);
     }
     free(tail);
     return status;
