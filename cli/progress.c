@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
@@ -13,16 +12,11 @@
 #include "json.h"
 #include "name.h"
 #include "report.h"
+#include "session.h"
 #include "text.h"
 
-static const double bar_after = 0.5, bar_every = 0.1, json_every = 0.5; /* seconds */
-
-static double now_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
+static const double bar_every = 0.1, json_every = 0.5; /* seconds */
+static const uint64_t bar_from = 64u << 20;            /* smaller files are done before anyone could read a bar */
 
 void progress_init(struct progress *progress, const struct settings *settings)
 {
@@ -48,7 +42,7 @@ void progress_file(void *context, const char *path)
     clear_bar(progress);
     progress->path = path;
     progress->last_done = 0;
-    progress->start = progress->last = now_seconds();
+    progress->start = progress->last = clock_seconds();
 }
 
 static void draw_bar(struct progress *progress, uint64_t done, uint64_t total, double elapsed)
@@ -86,7 +80,7 @@ static void print_json(const struct progress *progress, uint64_t done, uint64_t 
 void progress_bytes(void *context, uint64_t done, uint64_t total)
 {
     struct progress *progress = context;
-    double now = now_seconds();
+    double now = clock_seconds();
     if (progress->path == NULL || progress->show == SHOW_NOTHING)
         return;
     if (done < progress->last_done)
@@ -95,8 +89,9 @@ void progress_bytes(void *context, uint64_t done, uint64_t total)
     if (done > total)
         done = total;
     bool bar = progress->show == SHOW_BAR;
-    double wait = !bar ? json_every : progress->drawn ? bar_every : bar_after;
-    if (now - progress->last < wait && !(progress->show == SHOW_JSON && done == total))
+    bool due = bar ? !progress->drawn || now - progress->last >= bar_every
+                   : done == total || now - progress->last >= json_every;
+    if (!due || (bar && total < bar_from))
         return;
     progress->last = now;
     if (bar)

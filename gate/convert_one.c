@@ -23,6 +23,7 @@ struct making {
     struct publish_identity before; /* what has the output's name */
     struct policy policy;
     bool published;
+    double start; /* seconds of the monotonic clock */
 };
 
 static tv_findings *findings_of(struct making *making)
@@ -209,6 +210,7 @@ static struct judgement tell(struct making *making)
         examination_report(examination, &making->policy, REPORT_CONVERT, &making->input, making->conversion->path);
     struct statvfs space;
     report.judgement = judge(making);
+    report.seconds = clock_seconds() - making->start;
     if (making->conversion->in_top >= 0 && holds_no_tensors(report.findings))
         report.judgement = (struct judgement){.verdict = VERDICT_UNJUDGED};
     report.source_verdict = judge_source(making);
@@ -234,6 +236,7 @@ bool convert_one(struct session *session, const struct convert_options *options,
 {
     struct making making = {.session = session, .options = options, .conversion = conversion};
     making.folder.fd = making.publish.fd = making.input.fd = -1;
+    making.start = clock_seconds();
     making.policy = policy_for_convert(&session->policy, options->disarm);
     making.examination = examination_new(session);
     if (making.examination == NULL)

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 char *path_join(const char *folder, const char *entry)
 {
@@ -14,17 +13,10 @@ char *path_join(const char *folder, const char *entry)
     return asprintf(&joined, "%s%s%s", folder, slash, entry) < 0 ? NULL : joined;
 }
 
-static double now_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 void folder_tally_start(struct folder_tally *tally)
 {
     memset(tally, 0, sizeof *tally);
-    tally->start = now_seconds();
+    tally->start = clock_seconds();
 }
 
 void folder_tally_add(struct folder_tally *tally, const struct judgement *judgement)
@@ -81,7 +73,7 @@ void folder_report(struct session *session, const char *path, const char *target
         .complete = end == FOLDER_DONE,
         .judgement = judge_folder(session, tally, findings),
         .findings = findings,
-        .seconds = now_seconds() - tally->start,
+        .seconds = clock_seconds() - tally->start,
     };
     memcpy(report.counts, tally->counts, sizeof report.counts);
     session_report(session, &report);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "name.h"
 #include "vet.h"
@@ -60,6 +61,13 @@ void examination_free(struct examination *examination)
     if (examination != NULL)
         rows_free(&examination->rows);
     free(examination);
+}
+
+double clock_seconds(void)
+{
+    struct timespec now = {0, 0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 void add_finding(tv_findings *findings, tv_finding_id id, const char *subject, const char *detail)
@@ -132,6 +140,8 @@ void session_report(struct session *session, const struct report *report)
     session->rejected |= verdict == VERDICT_REJECT || report->judgement.refused;
     session->undecided |= verdict == VERDICT_UNDECIDED;
     session->examined += report->of != REPORT_FOLDER && (verdict == VERDICT_ACCEPT || verdict == VERDICT_REJECT);
+    if (session->on_file != NULL)
+        session->on_file(session->on_file_context, NULL);
     if (!report_print(&session->reporter, report))
         session->print_failed = true;
 }

@@ -19,7 +19,7 @@ struct session {
     struct policy policy;
     struct reporter reporter;
     struct progress_to progress;
-    /* Told which file is being read, before anything is; NULL: nobody. */
+    /* Told which file is being read, before anything is, and NULL before a report is printed. May be NULL. */
     void (*on_file)(void *context, const char *path);
     void *on_file_context;
     const volatile int *stop; /* non-zero once a signal asked us to stop */
@@ -60,6 +60,8 @@ void session_examine(struct session *session, struct examination *examination, e
 /* A report of it, judged by that policy; what `of` alone needs is the caller's to fill. */
 struct report examination_report(const struct examination *examination, const struct policy *policy, enum report_of of,
                                  const struct input *input, const char *path);
+/* Seconds of the monotonic clock. */
+double clock_seconds(void);
 /* Adds a finding without offset. */
 void add_finding(tv_findings *findings, tv_finding_id id, const char *subject, const char *detail);
 /* Counts the judgement for the exit status and prints the report. */

@@ -2,6 +2,7 @@
 import os
 import pty
 import select
+import struct
 import subprocess
 
 from support import COMMAND, Case, corpus_file, main, manifest, tensorvet
@@ -86,6 +87,25 @@ class Text(Case):
         self.assertNotIn(b"\x1b[", on_a_terminal("check", GOOD, TERM="dumb")[1])
         self.assertNotIn(b"\x1b[", on_a_terminal("check", GOOD, "--format", "json")[1])
         self.assertNotIn("\x1b", self.text("check", GOOD))
+
+    def test_a_bar_for_large_files(self):
+        """On a terminal a bar shows bytes, rate and time left, and is gone before the report; without one there is none."""
+        large = self.path("large.safetensors")
+        size = 128 << 20
+        header = b'{"w":{"dtype":"U8","shape":[%d],"data_offsets":[0,%d]}}' % (size, size)
+        with open(large, "wb") as file:
+            file.write(struct.pack("<Q", len(header)) + header)
+            file.truncate(8 + len(header) + size)
+        status, output = on_a_terminal("convert", large, "-o", self.path("out.safetensors"))
+        self.assertEqual(status, 0)
+        self.assertRegex(output, rb"\rlarge\.safetensors \[#*\.*\] [\d.]+ \w+ of 128\.0 MiB, [\d.]+ \w+/s")
+        *bars, report = output.split(b"\r\x1b[K")
+        self.assertTrue(bars)
+        self.assertTrue(report.startswith(os.fsencode(large) + b": "), report)
+        self.assertNotIn(b"\r", report)
+        for more in (["--progress", "never"], ["-q"]):
+            self.assertNotIn(b"\r", on_a_terminal("convert", large, "-o", self.path("out.safetensors"), "--overwrite", *more)[1])
+        self.assertEqual(tensorvet("convert", large, "-o", self.path("out.safetensors"), "--overwrite").stderr, b"")
 
     def test_the_same_words_on_a_terminal(self):
         status, output = on_a_terminal("check", DANGEROUS, NO_COLOR="1")
