@@ -83,11 +83,13 @@ static tv_slice_error take_axis(const tv_subscript *s, uint64_t size, struct axi
 /* NumPy's rules for all subscripts. Which of several errors is named is not said: any of them will do. */
 static bool take_axes(const struct recipe *r, struct axis axes[RANK])
 {
-    uint16_t taken = 0, ellipses = 0, at = 0;
+    unsigned taken = 0, ellipses = 0, at = 0;
     bool good = true;
     for (uint16_t i = 0; i < r->count; i++) {
-        ellipses += r->subscripts[i].kind == TV_SUBSCRIPT_ELLIPSIS;
-        taken += r->subscripts[i].kind != TV_SUBSCRIPT_ELLIPSIS;
+        if (r->subscripts[i].kind == TV_SUBSCRIPT_ELLIPSIS)
+            ellipses++;
+        else
+            taken++;
     }
     if (ellipses > 1 || taken > r->rank)
         return false;
@@ -97,7 +99,7 @@ static bool take_axes(const struct recipe *r, struct axis axes[RANK])
             at++;
             continue;
         }
-        for (uint16_t whole = r->rank - taken; whole > 0; whole--, at++)
+        for (unsigned whole = r->rank - taken; whole > 0; whole--, at++)
             axes[at] = (struct axis){0, r->shape[at], 1, false};
     }
     for (; at < r->rank; at++)
