@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,31 +13,26 @@
 #include <unistd.h>
 
 #include "attend.h"
+#include "program.h"
 
 /* A diagnosis is a courtesy: it shall not double a long wait. */
 #define DIAGNOSE_SECONDS 60
 
 /* TV_WORKER_PATH, relative to the folder of the running command, is set by the build. */
 
-static int open_beside(const char *folder)
+/* An ignored SIGCHLD, as some parents leave it, makes the kernel reap our workers before we can ask how they ended. */
+static void stop_ignoring_children(void)
 {
-    char path[PATH_MAX + sizeof(TV_WORKER_PATH)];
-    struct stat status;
-    (void)snprintf(path, sizeof(path), "%s/%s", folder, TV_WORKER_PATH);
-    int fd = open(path, O_PATH | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
-        return fd;
-    (void)close(fd);
-    errno = ENOEXEC;
-    return -1;
+    struct sigaction now;
+    if (sigaction(SIGCHLD, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_IGN)
+        (void)signal(SIGCHLD, SIG_DFL);
 }
 
 int broker_open(struct broker *broker, const volatile int *stop)
 {
-    char folder[PATH_MAX];
+    char folder[PATH_MAX], path[PATH_MAX + sizeof(TV_WORKER_PATH)];
     *broker = (struct broker){.program = -1, .null = -1, .stop = stop};
+    stop_ignoring_children();
     ssize_t size = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
     if (size < 0)
         return errno;
@@ -45,7 +41,8 @@ int broker_open(struct broker *broker, const volatile int *stop)
     if (slash == NULL)
         return ENOENT;
     *slash = '\0';
-    broker->program = open_beside(folder);
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, TV_WORKER_PATH);
+    broker->program = program_open(path);
     if (broker->program < 0)
         return errno;
     broker->null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -65,7 +65,8 @@ struct broker {
 };
 
 /* Opens the worker: ../libexec/tensorvet/tensorvet-worker beside the running command. 0, or an errno. Later frames,
- * jobs and findings need no other file, so that the caller may confine itself. */
+ * jobs and findings need no other file, so that the caller may confine itself. Where SIGCHLD is ignored, it is set to
+ * its default. */
 int broker_open(struct broker *broker, const volatile int *stop);
 void broker_close(struct broker *broker);
 

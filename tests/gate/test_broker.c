@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <broker.h>
 #include <check.h>
+#include <program.h>
 
 /* What number 41 is called. */
 #ifdef __x86_64__
@@ -328,6 +330,27 @@ TEST(keeper_killed, "a worker dies with its keeper, even by SIGKILL")
     CHECK_MSG(poll(&gone, 1, 60000) == 1, "the worker outlives its keeper");
     (void)close(pidfd);
     (void)close(ends[0]);
+}
+
+TEST(private_program, "a worker that only root may execute still runs after root was given up")
+{
+    static char block[65536];
+    char path[] = "/tmp/tensorvet-program-XXXXXX";
+    int from = open(FAKE_WORKER, O_RDONLY | O_CLOEXEC), to = mkostemp(path, O_CLOEXEC);
+    CHECK(from >= 0 && to >= 0);
+    for (ssize_t size = 0; (size = read(from, block, sizeof(block))) > 0;)
+        CHECK(write(to, block, (size_t)size) == size);
+    CHECK(fchmod(to, 0700) == 0 && close(to) == 0 && close(from) == 0);
+    const struct job job = job_of(JOB_CHECK, "honest");
+    const struct broker broker = {program_open(path), open("/dev/null", O_RDWR | O_CLOEXEC), NULL};
+    (void)unlink(path);
+    CHECK(broker.program >= 0);
+    run_with(&broker, &job, -1, -1, NULL);
+    CHECK_MSG(outcome.complete, "%s %s", found(), detail());
+    (void)close(broker.program);
+    (void)close(broker.null);
+    CHECK(program_open("/") < 0 && errno == ENOEXEC);
+    CHECK(program_open("/nonexistent") < 0 && errno == ENOENT);
 }
 
 TEST(no_program, "a worker that cannot be started is the machine's fault, and says at which step")

@@ -66,6 +66,16 @@ TEST(selftest, "a real worker locks itself down, judges the built-in file, and s
     broker_close(&broker);
 }
 
+TEST(ignored_children, "a parent that left SIGCHLD ignored does not make every worker look killed")
+{
+    struct broker broker;
+    CHECK(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
+    int error = broker_open(&broker, NULL); /* the tests' folder lies beside the command's */
+    CHECK_MSG(error == 0, "%s", strerror(error));
+    CHECK(broker_selftest(&broker, &outcome));
+    broker_close(&broker);
+}
+
 static bool was_read(int watch)
 {
     char events[4096];
