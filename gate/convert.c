@@ -4,32 +4,30 @@
 #include "convert.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "name.h"
 #include "vet.h"
 
-/* A folder that was given as an input. */
-struct top {
-    int fd; /* open until the end */
+/* One input of the command line: a file of the user's own, or a folder. */
+struct group {
+    int fd; /* of a folder, open until the end; -1: a file */
     const char *path;
-    char *target;        /* where the path led, if it is a link; malloc'd */
-    enum folder_end end; /* how its walk ended */
+    char *target;        /* where a folder's path led, if it is a link; malloc'd */
+    enum folder_end end; /* how the folder's walk ended */
     struct folder_tally tally;
 };
 
 struct planning {
     struct session *session;
     const struct convert_options *options;
-    struct conversion *items;
-    size_t count, capacity;
+    struct group *groups;     /* one for each input */
+    size_t group_count;       /* of those that were planned so far */
+    struct conversion *items; /* in the order of their groups */
+    size_t count, capacity, done;
     struct out_folder base; /* --out-dir, opened once; fd is -1 where there is none, or not yet */
-    struct top *tops;
-    size_t top_count;
 };
 
 static void free_conversion(struct conversion *conversion)
@@ -37,6 +35,7 @@ static void free_conversion(struct conversion *conversion)
     free(conversion->path);
     free(conversion->inside);
     free(conversion->out_folder);
+    free(conversion->out_name);
     free(conversion->out_path);
 }
 
@@ -55,10 +54,11 @@ static char *out_path_of(const char *folder, const char *name)
     return strcmp(folder, ".") == 0 ? strdup(name) : path_join(folder, name);
 }
 
-/* Takes the conversion over; false, and it is freed, without memory. */
-static bool add(struct planning *planning, struct conversion *conversion)
+/* Takes the conversion over; without memory it is freed and counts as undecided. */
+static void add(struct planning *planning, struct conversion *conversion)
 {
-    bool whole = conversion->path != NULL && conversion->out_folder != NULL && conversion->out_path != NULL;
+    bool whole = conversion->path != NULL && conversion->out_folder != NULL && conversion->out_name != NULL &&
+                 conversion->out_path != NULL && (conversion->in_top < 0 || conversion->inside != NULL);
     if (whole && planning->count == planning->capacity) {
         size_t more = planning->capacity == 0 ? 16 : planning->capacity * 2;
         struct conversion *items = realloc(planning->items, more * sizeof *items);
@@ -73,67 +73,50 @@ static bool add(struct planning *planning, struct conversion *conversion)
     else
         free_conversion(conversion);
     planning->session->undecided |= !whole;
-    return whole;
 }
 
-/* The output's name where none was given; what cannot be named is called as the input and clashes or fails later. */
-static bool name_output(struct planning *planning, struct conversion *conversion, const char *path)
+/* The input that is being planned: the last. */
+static struct group *current(const struct planning *planning)
 {
-    if (name_of_output(name_of_path(path), conversion->out_name, sizeof conversion->out_name))
-        return true;
-    planning->session->undecided = true;
-    return false;
+    return &planning->groups[planning->group_count - 1];
 }
 
 /* A file of the user's own. */
 static void plan_file(struct planning *planning, const char *path)
 {
     const struct convert_options *options = planning->options;
-    const char *place = options->output != NULL ? options->output : path;
+    const char *output = options->output;
     struct conversion conversion = {.path = strdup(path), .in_top = -1, .out_top = AT_FDCWD};
-    bool named = true;
-    if (options->output != NULL)
-        named = (size_t)snprintf(conversion.out_name, sizeof conversion.out_name, "%s", name_of_path(place)) <
-                sizeof conversion.out_name;
-    else
-        named = name_output(planning, &conversion, path);
-    conversion.out_folder = options->out_dir != NULL ? strdup(options->out_dir) : folder_of(place);
-    if (conversion.out_folder != NULL)
+    conversion.group = planning->group_count - 1;
+    conversion.out_name = output != NULL ? strdup(name_of_path(output)) : name_of_output(name_of_path(path));
+    conversion.out_folder =
+        options->out_dir != NULL ? strdup(options->out_dir) : folder_of(output != NULL ? output : path);
+    if (conversion.out_folder != NULL && conversion.out_name != NULL)
         conversion.out_path = out_path_of(conversion.out_folder, conversion.out_name);
-    if (named)
-        (void)add(planning, &conversion);
-    else
-        free_conversion(&conversion);
-}
-
-/* The folder being walked: the last. */
-static struct top *walked(const struct planning *planning)
-{
-    return &planning->tops[planning->top_count - 1];
+    add(planning, &conversion);
 }
 
 /* A file of the folder that is being walked, `inside` it. */
 static void plan_inside(struct planning *planning, const char *path, const char *inside)
 {
     const char *out_dir = planning->options->out_dir;
-    const struct top *top = walked(planning);
-    struct conversion conversion = {.path = strdup(path), .in_top = top->fd, .inside = strdup(inside)};
+    const struct group *group = current(planning);
+    struct conversion conversion = {.path = strdup(path), .in_top = group->fd, .inside = strdup(inside)};
+    conversion.group = planning->group_count - 1;
+    conversion.out_name = name_of_output(name_of_path(inside));
     char *below = folder_of(inside), *shown = NULL;
-    if (below != NULL && name_output(planning, &conversion, inside))
+    if (below != NULL && conversion.out_name != NULL)
         shown = out_path_of(below, conversion.out_name);
     if (shown != NULL)
-        conversion.out_path = path_join(out_dir != NULL ? out_dir : top->path, shown);
+        conversion.out_path = path_join(out_dir != NULL ? out_dir : group->path, shown);
     /* Where --out-dir is not open (a dry run, or it cannot be), its path is tried again when its turn comes. */
     bool by_path = out_dir != NULL && planning->base.fd < 0;
-    conversion.out_top = by_path ? AT_FDCWD : out_dir != NULL ? planning->base.fd : top->fd;
+    conversion.out_top = by_path ? AT_FDCWD : out_dir != NULL ? planning->base.fd : group->fd;
     if (below != NULL)
         conversion.out_folder = by_path ? path_join(out_dir, below) : strdup(below);
     free(below);
     free(shown);
-    if (conversion.inside == NULL)
-        free_conversion(&conversion);
-    else
-        (void)add(planning, &conversion);
+    add(planning, &conversion);
 }
 
 /* What is in a file decides whether a folder's conversion takes it: checkpoints, and safetensors files where the output
@@ -153,7 +136,7 @@ static bool takes(const struct planning *planning, tv_kind kind)
 static void plan_opened(struct planning *planning, const struct folder_entry *entry, const char *path)
 {
     struct session *session = planning->session;
-    struct folder_tally *tally = &walked(planning)->tally;
+    struct folder_tally *tally = &current(planning)->tally;
     struct examination *examination = examination_new(session);
     struct input input;
     if (examination == NULL)
@@ -175,39 +158,30 @@ static void plan_opened(struct planning *planning, const struct folder_entry *en
 static bool plan_entry(void *context, const struct folder_entry *entry)
 {
     struct planning *planning = context;
-    char *path = path_join(walked(planning)->path, entry->path);
+    char *path = path_join(current(planning)->path, entry->path);
     if (path == NULL)
         planning->session->undecided = true;
     else if (entry->fd < 0)
-        folder_report_unopened(planning->session, &walked(planning)->tally, entry, path);
+        folder_report_unopened(planning->session, &current(planning)->tally, entry, path);
     else
         plan_opened(planning, entry, path);
     free(path);
     return !session_stopped(planning->session);
 }
 
-static void plan_folder(struct planning *planning, int fd, const char *path)
-{
-    struct top *tops = realloc(planning->tops, (planning->top_count + 1) * sizeof *tops);
-    if (tops == NULL) {
-        close(fd);
-        planning->session->undecided = true;
-        return;
-    }
-    planning->tops = tops;
-    struct top *top = &tops[planning->top_count++];
-    *top = (struct top){.fd = fd, .path = path, .target = input_link_target(path, fd)};
-    folder_tally_start(&top->tally);
-    top->end = folder_walk(fd, &planning->session->policy.limits, plan_entry, planning);
-}
-
 static void plan_input(struct planning *planning, const char *path)
 {
-    int top = strcmp(path, "-") == 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (top >= 0)
-        plan_folder(planning, top, path);
-    else
+    struct group *group = &planning->groups[planning->group_count++];
+    *group = (struct group){.fd = -1, .path = path};
+    if (strcmp(path, "-") != 0)
+        group->fd = open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (group->fd < 0) {
         plan_file(planning, path);
+        return;
+    }
+    group->target = input_link_target(path, group->fd);
+    folder_tally_start(&group->tally);
+    group->end = folder_walk(group->fd, &planning->session->policy.limits, plan_entry, planning);
 }
 
 struct named_output {
@@ -238,41 +212,50 @@ static void find_clashes(struct planning *planning)
     free(sorted);
 }
 
-/* Converts the planned ones of that folder (-1: those of the user's own), in the order planned. */
-static void convert_all_of(struct planning *planning, struct top *top)
+/* Converts what was planned of that input, in the order planned; a folder's own line comes last. */
+static void convert_group(struct planning *planning, size_t number)
 {
-    for (size_t i = 0; i < planning->count && !session_stopped(planning->session); i++) {
-        const struct conversion *item = &planning->items[i];
+    struct group *group = &planning->groups[number];
+    while (planning->done < planning->count && planning->items[planning->done].group == number &&
+           !session_stopped(planning->session)) {
         struct judgement judgement;
-        if (item->in_top != (top == NULL ? -1 : top->fd))
-            continue;
-        if (convert_one(planning->session, planning->options, item, &judgement) && top != NULL)
-            folder_tally_add(&top->tally, &judgement);
+        const struct conversion *item = &planning->items[planning->done++];
+        if (convert_one(planning->session, planning->options, item, &judgement))
+            folder_tally_add(&group->tally, &judgement);
     }
-    if (top != NULL && top->end != FOLDER_STOPPED && !session_stopped(planning->session))
-        folder_report(planning->session, top->path, top->target, &top->tally, top->end);
+    if (group->fd >= 0 && group->end != FOLDER_STOPPED && !session_stopped(planning->session))
+        folder_report(planning->session, group->path, group->target, &group->tally, group->end);
+}
+
+static void free_planning(struct planning *planning)
+{
+    for (size_t i = 0; i < planning->count; i++)
+        free_conversion(&planning->items[i]);
+    for (size_t i = 0; i < planning->group_count; i++) {
+        if (planning->groups[i].fd >= 0)
+            close(planning->groups[i].fd);
+        free(planning->groups[i].target);
+    }
+    free(planning->groups);
+    free(planning->items);
+    out_folder_undo(&planning->base); /* taken away only if nothing came to be in it */
 }
 
 void session_convert(struct session *session, const struct convert_options *options, const char *const *inputs,
                      size_t count)
 {
-    struct planning planning = {.session = session, .options = options};
-    planning.base.fd = -1;
+    struct planning planning = {.session = session, .options = options, .base.fd = -1};
+    planning.groups = calloc(count, sizeof *planning.groups);
+    if (planning.groups == NULL) {
+        session->undecided = true;
+        return;
+    }
     if (options->out_dir != NULL && !options->dry_run)
         (void)out_folder_open(&planning.base, AT_FDCWD, options->out_dir, OUT_FOLLOW | OUT_MAKE);
     for (size_t i = 0; i < count && !session_stopped(session); i++)
         plan_input(&planning, inputs[i]);
     find_clashes(&planning);
-    convert_all_of(&planning, NULL);
-    for (size_t i = 0; i < planning.top_count; i++)
-        convert_all_of(&planning, &planning.tops[i]);
-    for (size_t i = 0; i < planning.count; i++)
-        free_conversion(&planning.items[i]);
-    for (size_t i = 0; i < planning.top_count; i++) {
-        close(planning.tops[i].fd);
-        free(planning.tops[i].target);
-    }
-    free(planning.tops);
-    free(planning.items);
-    out_folder_undo(&planning.base); /* taken away only if nothing came to be in it */
+    for (size_t i = 0; i < planning.group_count && !session_stopped(session); i++)
+        convert_group(&planning, i);
+    free_planning(&planning);
 }

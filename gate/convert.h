@@ -24,15 +24,17 @@ struct convert_options {
 void session_convert(struct session *session, const struct convert_options *options, const char *const *inputs,
                      size_t count);
 
-/* Where one input comes from and where its output goes. */
+/* Where one file comes from and where its output goes. Texts are malloc'd. */
 struct conversion {
-    char *path;                  /* the input, as it is reported */
-    int in_top;                  /* the folder that `inside` is below; -1: path is the user's own */
-    char *inside;                /* malloc'd, NULL where in_top is -1 */
-    int out_top;                 /* the folder that `out_folder` is below; AT_FDCWD: a path of the user's own */
-    char *out_folder, *out_path; /* the latter as it is reported */
-    char out_name[NAME_MAX + 1];
-    bool clash; /* another input would be written there too */
+    char *path;   /* the input, as it is reported */
+    size_t group; /* the input of the command line that it belongs to */
+    int in_top;   /* the folder that `inside` is below; -1: path is the user's own */
+    char *inside; /* NULL where in_top is -1 */
+    int out_top;  /* the folder that `out_folder` is below; AT_FDCWD: a path of the user's own */
+    char *out_folder;
+    char *out_name; /* in that folder; of any length */
+    char *out_path; /* as it is reported */
+    bool clash;     /* another input would be written there too */
 };
 
 /* Does it, and reports. False where it was stopped before there was anything to say; else *judgement is filled. */

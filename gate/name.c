@@ -1,4 +1,5 @@
 /* Names (name.h). */
+#define _GNU_SOURCE
 #include "name.h"
 
 #include <stdio.h>
@@ -57,7 +58,7 @@ const char *name_of_path(const char *path)
     return slash == NULL ? path : slash + 1;
 }
 
-bool name_of_output(const char *name, char *out, size_t capacity)
+char *name_of_output(const char *name)
 {
     static const char prefix[] = "pytorch_", stem[] = "pytorch_model";
     size_t stem_size = sizeof stem - 1;
@@ -65,6 +66,6 @@ bool name_of_output(const char *name, char *out, size_t capacity)
         name += sizeof prefix - 1;
     const char *dot = strrchr(name, '.');
     size_t kept = dot == NULL || dot == name ? strlen(name) : (size_t)(dot - name);
-    int size = snprintf(out, capacity, "%.*s.safetensors", (int)kept, name);
-    return size > 0 && (size_t)size < capacity && kept > 0;
+    char *out = NULL;
+    return asprintf(&out, "%.*s.safetensors", (int)kept, name) < 0 ? NULL : out;
 }

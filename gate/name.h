@@ -3,7 +3,6 @@
 #define GATE_NAME_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include <tensorvet/finding.h>
 #include <tensorvet/kind.h>
@@ -18,8 +17,8 @@ tv_finding_id name_disguise(const char *path, tv_kind kind);
 /* The last component of a path. */
 const char *name_of_path(const char *path);
 /* What the file of that name converts to (DESIGN 5.3): pytorch_model before '.' or '-' loses pytorch_, and the
- * extension becomes .safetensors. False where it does not fit. */
-bool name_of_output(const char *name, char *out, size_t capacity);
+ * extension becomes .safetensors. malloc'd; NULL without memory. */
+char *name_of_output(const char *name);
 /* Does the text end so, in whatever case? */
 bool name_ends(const char *text, const char *suffix);
 

@@ -140,19 +140,31 @@ static bool empty(const struct row_text *list)
     return list->count + list->omitted == 0;
 }
 
-static void text_check(const struct reporter *reporter, const struct report *report)
+/* "m.pt: reject (dangerous), a PyTorch checkpoint (zip), 4.0 KiB", without the end of the line. */
+static void put_head(const struct reporter *reporter, const struct report *report)
 {
-    bool accepted = report->judgement.verdict == VERDICT_ACCEPT;
-    if (report->judgement.verdict == VERDICT_UNJUDGED ? !reporter->verbose || reporter->quiet
-                                                      : accepted && reporter->quiet)
-        return;
     put_path(reporter, report);
     put_verdict(reporter, report->judgement.verdict);
-    if (!accepted && report->judgement.class_ < TV_CLASS_MACHINE && report->judgement.verdict == VERDICT_REJECT)
+    if (report->judgement.verdict == VERDICT_REJECT)
         fprintf(reporter->out, " (%s)", tv_class_name(report->judgement.class_));
     if (report->has_size || report->complete)
         put(reporter, ", ");
     put_what(reporter, report);
+}
+
+/* Is there nothing to say of it: left alone without -v, or accepted with -q? */
+static bool passed_over(const struct reporter *reporter, const struct report *report)
+{
+    if (report->judgement.verdict == VERDICT_UNJUDGED)
+        return !reporter->verbose || reporter->quiet;
+    return report->judgement.verdict == VERDICT_ACCEPT && reporter->quiet;
+}
+
+static void text_check(const struct reporter *reporter, const struct report *report)
+{
+    if (passed_over(reporter, report))
+        return;
+    put_head(reporter, report);
     put(reporter, "\n");
     put_findings(reporter, report);
 }
@@ -161,8 +173,7 @@ static void text_inspect(const struct reporter *reporter, const struct report *r
 {
     const struct row_text *lists = report->rows->lists;
     char size[SIZE_TEXT];
-    put_path(reporter, report);
-    put_what(reporter, report);
+    put_head(reporter, report);
     if (report->complete && report->tensors > 0)
         fprintf(reporter->out, ", %s of data", size_text(report->data_bytes, size));
     put(reporter, "\n");
@@ -257,7 +268,7 @@ static void text_converted(const struct reporter *reporter, const struct report 
 
 static void text_folder(const struct reporter *reporter, const struct report *report)
 {
-    if (report->judgement.verdict == VERDICT_ACCEPT && reporter->quiet)
+    if (passed_over(reporter, report))
         return;
     put_path(reporter, report);
     put_verdict(reporter, report->judgement.verdict);

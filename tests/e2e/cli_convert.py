@@ -61,6 +61,17 @@ class Convert(Case):
         self.assertEqual((status, [ids(line) for line in lines]), (1, [["output-clash"], ["output-clash"], []]))
         self.assertEqual(os.listdir(self.path("out")), ["other.safetensors"])
 
+    def test_every_input_is_told_in_order(self):
+        """Also one whose output can have no name, and a folder between files."""
+        long = "n" * 250 + ".pt"
+        for name in ("a.pt", "f/b.pt", long, "z.pt"):
+            self.copy(name)
+        status, lines = report("convert", "z.pt", "f", long, "missing.pt", "a.pt", cwd=self.folder)
+        self.assertEqual(status, 3)
+        self.assertEqual([(line["path"], ids(line)) for line in lines],
+                         [("z.pt", []), ("f/b.pt", []), ("f", []), (long, ["output-unwritable"]),
+                          ("missing.pt", ["unreadable"]), ("a.pt", [])])
+
     def test_links_are_not_followed(self):
         """Neither a link to a file, nor one that dangles, nor one to a good safetensors file is written through."""
         self.copy("a.pt")

@@ -1,4 +1,5 @@
 /* Names of outputs, and what names promise. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
@@ -19,12 +20,11 @@ TEST(outputs_are_named_by_rule, "pytorch_model loses pytorch_, the extension cha
         {".hidden", ".hidden.safetensors"},
         {"x.safetensors", "x.safetensors"},
     };
-    char out[64];
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        CHECK_MSG(name_of_output(rows[i][0], out, sizeof out) && strcmp(out, rows[i][1]) == 0, "%s gives %s",
-                  rows[i][0], out);
-    CHECK(!name_of_output("", out, sizeof out));
-    CHECK(!name_of_output("model.pt", out, 10));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *out = name_of_output(rows[i][0]);
+        CHECK_MSG(out != NULL && strcmp(out, rows[i][1]) == 0, "%s gives %s", rows[i][0], out);
+        free(out);
+    }
 }
 
 TEST(disguises, "only what is called .safetensors can be something in disguise")
