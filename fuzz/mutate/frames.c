@@ -202,7 +202,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     static struct frames frames;
     struct rng rng = {seed};
     uint8_t choices[CHOICES] = {0};
-    if (size > sizeof copy || max_size < 64 || rng_one_in(&rng, 10))
+    if (plain_only() || size > sizeof copy || max_size < 64 || rng_one_in(&rng, 10))
         return LLVMFuzzerMutate(data, size, max_size);
     made_left = (struct buffer){made, 0, sizeof made, false};
     if (size >= CHOICES)

@@ -430,7 +430,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 {
     static uint8_t copy[TEXT_MOST];
     struct rng rng = {seed};
-    if (max_size < 64 || rng_one_in(&rng, 10))
+    if (plain_only() || max_size < 64 || rng_one_in(&rng, 10))
         return LLVMFuzzerMutate(data, size, max_size);
     uint64_t length = get_le(data, size, 0, 8);
     size_t have = size < 12 ? 0 : size - 12;

@@ -6,12 +6,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* libFuzzer's own mutation, at random, with its dictionary. */
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 /* What libFuzzer calls where a mutator is linked in. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
+
+/* FUZZ_PLAIN in the environment turns the structure off: how the gain of a mutator is measured. */
+static inline bool plain_only(void)
+{
+    static int plain = -1;
+    if (plain < 0)
+        plain = getenv("FUZZ_PLAIN") != NULL;
+    return plain == 1;
+}
 
 struct rng {
     uint64_t state;
