@@ -201,9 +201,9 @@ def check_text(header):
         raise Reject("header-not-object", 8)
     parser = Parser(b" " * 8 + header)
     root = parser.value()
-    for at in range(parser.at, 8 + len(header)):
-        if header[at - 8:at - 7] != b" ":
-            raise Reject("header-trailing-bytes", at)
+    rest = header[parser.at - 8:].lstrip(b" ")
+    if rest:
+        raise Reject("header-trailing-bytes", 8 + len(header) - len(rest))
     return root
 
 
