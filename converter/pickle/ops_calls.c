@@ -221,7 +221,15 @@ tv_status do_global(struct machine *m)
     return status != TV_OK ? status : push_global(m, mention);
 }
 
-/* INST names a class and calls it with what was marked. */
+static bool is_ascii(tv_span text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] >= 0x80)
+            return false;
+    return true;
+}
+
+/* INST names a class, in ASCII, and calls it with what was marked. */
 tv_status do_inst(struct machine *m)
 {
     uint64_t count = 0;
@@ -230,6 +238,8 @@ tv_status do_inst(struct machine *m)
     tv_status status = fetch_names(m, &mention);
     if (status != TV_OK)
         return status;
+    if (!is_ascii(mention_module(m->pickle, &mention)) || !is_ascii(mention_name(m->pickle, &mention)))
+        return op_bad_argument(m, "not ASCII");
     const uint32_t *items = take_marked(m, &count);
     status = marked_args(m, items, count, &args);
     if (status == TV_OK)
@@ -265,9 +275,8 @@ tv_status do_persistent_text(struct machine *m)
 {
     struct value value = {.type = V_STR, .flags = VALUE_HASHABLE};
     uint32_t id = NO_VALUE;
-    for (size_t i = 0; i < m->line.size; i++)
-        if (m->line.data[i] >= 0x80)
-            return op_bad_argument(m, "not ASCII");
+    if (!is_ascii(m->line))
+        return op_bad_argument(m, "not ASCII");
     tv_status status = keep_name(m, m->line, &value.as.at, &value.size);
     if (status == TV_OK)
         status = make_new(m, value, &id);

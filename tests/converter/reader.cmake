@@ -7,3 +7,12 @@ tv_target(test_assemble)
 foreach(name zip pickle tensors identify memory)
   tv_test(test_${name} test_${name}.c LIBS tv_converter test_assemble)
 endforeach()
+
+# The machine against CPython's pure-Python one, over generated pickles that hit every operation.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+add_executable(pickle_dump pickle_dump.c)
+target_link_libraries(pickle_dump PRIVATE tv_converter test_assemble)
+set_target_properties(pickle_dump PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+tv_target(pickle_dump)
+add_test(NAME pickle_oracle COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/pickle_oracle.py
+                                    $<TARGET_FILE:pickle_dump> 10000)
