@@ -91,6 +91,40 @@ static tv_status check_bounds(const struct call *c, struct ck_tensor *view, uint
     return TV_OK;
 }
 
+/* float4_e2m1fn_x2: torch counts bytes of two values each, a safetensors header counts values (its last dimension is
+ * twice torch's). The view is told in values, which needs the last dimension to lie together: false where it does not.
+ */
+static bool count_values(struct ck_tensor *view, uint64_t *shape, uint64_t *stride)
+{
+    uint32_t last = view->rank - 1u;
+    if (view->rank == 0 || (view->shape[last] > 1 && view->stride[last] != 1))
+        return false;
+    for (uint32_t i = 0; i < view->rank; i++) {
+        shape[i] = view->shape[i];
+        if (i == last || view->elements == 0 || shape[i] == 1)
+            stride[i] = 1; /* of a dimension that is never stepped along, any will do */
+        else if (!tv_mul(view->stride[i], 2, &stride[i]))
+            return false;
+    }
+    view->shape = shape;
+    view->stride = stride;
+    return tv_mul(shape[last], 2, &shape[last]) && tv_mul(view->offset, 2, &view->offset) &&
+           tv_mul(view->elements, 2, &view->elements);
+}
+
+/* The same for a call's view; other types are left as they are. */
+static tv_status unpack_pairs(const struct call *c, struct ck_tensor *view, bool *possible)
+{
+    *possible = true;
+    if (view->dtype != TV_F4)
+        return TV_OK;
+    uint64_t *numbers = pool_take(&c->r->out->pool, view->rank == 0 ? 1 : 2u * view->rank, sizeof *numbers);
+    if (numbers == NULL)
+        return refuse_memory(c->r->findings);
+    *possible = count_values(view, numbers, numbers + view->rank);
+    return TV_OK;
+}
+
 /* The view that (storage, offset, size, stride) are, as elements of that type. */
 static tv_status make_view(const struct call *c, unsigned dtype, struct meaning *out)
 {
@@ -115,6 +149,13 @@ static tv_status make_view(const struct call *c, unsigned dtype, struct meaning 
     if (status == TV_OK)
         status = check_bounds(c, &view, info->size, storage->count * torch_dtype_info_of(storage->dtype)->size);
     view.offset += storage->first;
+    bool possible = true;
+    if (status == TV_OK)
+        status = unpack_pairs(c, &view, &possible);
+    if (status == TV_OK && !possible) {
+        *out = (struct meaning){.what = MEANS_UNSUPPORTED, .why = "a view that takes packed pairs of values apart"};
+        return TV_OK;
+    }
     struct ck_tensor *place = status == TV_OK ? vector_push(&r->views) : NULL;
     if (place == NULL)
         return status != TV_OK ? status : refuse_memory(r->findings);
