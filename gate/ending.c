@@ -18,6 +18,15 @@ static void add_number(struct outcome *outcome, tv_finding_id id, uint64_t a, ui
     finding->b = b;
 }
 
+/* Has the worker said so itself, before it was stopped? */
+static bool said(const struct outcome *outcome, tv_finding_id id)
+{
+    for (uint32_t i = 0; i < outcome->findings.count; i++)
+        if (outcome->findings.items[i].id == id)
+            return true;
+    return false;
+}
+
 /* It never came so far as to read. */
 static void find_failed(const struct attended *attended, struct outcome *outcome)
 {
@@ -32,6 +41,14 @@ static void find_failed(const struct attended *attended, struct outcome *outcome
     (void)add(outcome, TV_FIND_WORKER_FAILED, detail);
 }
 
+/* The writer may have met the end of the disk itself, before it was stopped for what it announced. */
+static void find_no_space(const struct attended *attended, struct outcome *outcome)
+{
+    const tv_finding *first = tv_findings_first_error(&outcome->findings);
+    if (first == NULL || first->id != TV_FIND_NO_SPACE)
+        add_number(outcome, TV_FIND_NO_SPACE, outcome->output_size, attended->free_bytes);
+}
+
 /* What the keeper stopped it for, or the report's own fault. True if that settles it. */
 static bool find_stopped(const struct attended *attended, const struct job *job, struct outcome *outcome)
 {
@@ -42,7 +59,7 @@ static bool find_stopped(const struct attended *attended, const struct job *job,
     } else if (attended->error != 0 || !attended->ready || attended->report == DECODE_MISFIT) {
         find_failed(attended, outcome);
     } else if (attended->no_space) {
-        add_number(outcome, TV_FIND_NO_SPACE, outcome->output_size, attended->free_bytes);
+        find_no_space(attended, outcome);
     } else if (attended->report == DECODE_FLOOD) {
         add_number(outcome, TV_FIND_LIMIT_REPORT, job->limits.report_bytes, 0);
     } else if (attended->report == DECODE_LIE) {
