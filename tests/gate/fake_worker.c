@@ -229,6 +229,14 @@ static void huge_output(void)
     flush();
     wait_for_ever();
 }
+/* And says so itself, at once. */
+static void huge_output_known(void)
+{
+    add_output(&out, UINT64_C(1) << 61);
+    add_finding(&out, TV_FIND_NO_SPACE, "");
+    add_result(&out, OUTCOME_FAILED, 0);
+    flush();
+}
 static void write_bytes(uint64_t announced, size_t size)
 {
     static const char bytes[64];
@@ -301,6 +309,7 @@ static const struct {
     {"check", "pid", tell_pid},
     {"check", "limits", tell_limits},
     {"write", "huge-output", huge_output},
+    {"write", "huge-output-known", huge_output_known},
     {"write", "write-beyond-limit", write_beyond_limit},
     {"write", "write-less", write_less},
     {"write", "convert", write_rightly},

@@ -440,7 +440,10 @@ TEST(no_room, "an output that does not fit is told before it is written")
 {
     convert("huge-output", UINT64_MAX, NULL);
     CHECK_MSG(strcmp(found(), "no-space") == 0, "%s", found());
-    CHECK(outcome.findings.items[0].a == UINT64_C(1) << 61 && outcome.findings.items[0].b < UINT64_C(1) << 61);
+    CHECK(outcome.findings.count == 1 && outcome.findings.items[0].a == UINT64_C(1) << 61 &&
+          outcome.findings.items[0].b < UINT64_C(1) << 61);
+    convert("huge-output-known", UINT64_MAX, NULL);
+    CHECK_MSG(strcmp(found(), "no-space") == 0 && outcome.findings.count == 1, "%s", found());
 }
 
 int main(int argc, char **argv)
