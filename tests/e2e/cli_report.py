@@ -172,11 +172,12 @@ class Report(Case):
         with open(os.path.join(SOURCE, "docs", "json.md"), encoding="utf-8") as file:
             documented = set(re.findall(r"`([a-z0-9_]+)`", file.read()))
         lines = [one_report("convert", "-n", TIED, "-o", "x.safetensors", cwd=self.folder)[1], one_report("inspect", TIED)[1],
-                 one_report("check", DANGEROUS)[1], report("check", self.folder)[1][-1]]
+                 one_report("check", DANGEROUS)[1], report("check", self.folder)[1][-1],
+                 json.loads(tensorvet("doctor", "--format", "json").stdout)]
         for line in lines:
             self.assertLessEqual(set(line), documented)
-            for found in line["findings"]:
-                self.assertLessEqual(set(found), documented)
+            for row in line.get("findings", []) + line.get("rows", []):
+                self.assertLessEqual(set(row), documented)
 
     def test_explain(self):
         done = tensorvet("explain", "dangerous-global", "--format", "json")
