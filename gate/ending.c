@@ -18,15 +18,6 @@ static void add_number(struct outcome *outcome, tv_finding_id id, uint64_t a, ui
     finding->b = b;
 }
 
-/* Has the worker said so itself, before it was stopped? */
-static bool said(const struct outcome *outcome, tv_finding_id id)
-{
-    for (uint32_t i = 0; i < outcome->findings.count; i++)
-        if (outcome->findings.items[i].id == id)
-            return true;
-    return false;
-}
-
 /* It never came so far as to read. */
 static void find_failed(const struct attended *attended, struct outcome *outcome)
 {
