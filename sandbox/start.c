@@ -2,6 +2,7 @@
  * Trusts its caller. Promises: either a process with nothing but what the spec gives it, or an errno and no process. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -119,12 +120,15 @@ int jail_start(const struct jail_spec *spec, struct jail_process *process, const
     sigset_t all, before;
     *process = (struct jail_process){-1, -1, spec->budget.cpu_seconds};
     (void)sigfillset(&all);
-    /* No handler of the caller's may run in the child, on the caller's memory. */
+    int cancellation = PTHREAD_CANCEL_ENABLE;
+    /* Neither a handler nor a cancellation of the caller's may run in the child, on the caller's memory. */
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int pidfd = -1;
     pid_t pid = clone_child(&attempt, &pidfd);
     int error = pid < 0 ? errno : attempt.error;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_setcancelstate(cancellation, &cancellation);
     *failed_at = attempt.step;
     if (pid < 0)
         return error;
