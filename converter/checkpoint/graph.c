@@ -90,6 +90,15 @@ uint64_t module_cost(const struct pickle *p, uint32_t handle)
     return record == NULL ? 1 : pickle_value(p, record->states)->size + 4 * mapping_cost(p, last_state(p, record));
 }
 
+bool object_state(const struct pickle *p, uint32_t handle, uint32_t *state)
+{
+    const struct record *record = pickle_record(p, handle);
+    if (record == NULL || record->how != HOW_NEW)
+        return false;
+    *state = last_state(p, record);
+    return is_mapping(p, *state);
+}
+
 bool module_state(const struct pickle *p, uint32_t handle, uint32_t *state)
 {
     const struct record *record = pickle_record(p, handle);

@@ -39,7 +39,7 @@ tv_status checkpoint_read(const struct source *source, tv_kind kind, const struc
     struct reading r = {.source = source, .options = options, .out = out, .findings = findings};
     *out = (struct checkpoint){.kind = kind, .budget = {options->limits->memory_bytes}};
     open_reading(&r, out);
-    if (kind == TV_KIND_TORCH_ZIP)
+    if (kind == TV_KIND_TORCH_ZIP || kind == TV_KIND_TORCHSCRIPT)
         status = read_torch_zip(&r);
     else if (kind == TV_KIND_TORCH_LEGACY)
         status = read_torch_legacy(&r);

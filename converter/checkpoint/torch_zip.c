@@ -1,5 +1,6 @@
 /* torch-zip: the archive that torch.save has written since 1.6 (source: torch/serialization.py and
  * caffe2/serialize/inline_container.cc). One folder with data.pkl, the storages in data/, and small records.
+ * torchscript: the same with code beside; its modules are objects whose state is their attributes.
  * Trusts: nothing. Promises: every record is known, has a possible value, and its checksum is right. */
 #include "../archive/zip.h"
 
@@ -94,6 +95,21 @@ static bool is_storage_name(tv_span name)
     return tv_span_starts(name, folder) && name.size > folder.size;
 }
 
+/* What TorchScript archives hold besides: code and constants, which nothing here looks into. */
+static bool is_script_record(tv_span name)
+{
+    static const char *const places[] = {"code/", "constants/", "extra/", "traced_inputs/"};
+    static const char *const files[] = {"constants.pkl", "bytecode.pkl", "mobile_debug_handles.pkl",
+                                        "traced_inputs.pkl"};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        if (tv_span_starts(name, tv_span_str(places[i])))
+            return true;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        if (tv_span_is(name, files[i]))
+            return true;
+    return false;
+}
+
 static bool is_known_record(tv_span name)
 {
     for (size_t i = 0; i < sizeof small_records / sizeof small_records[0]; i++)
@@ -102,17 +118,18 @@ static bool is_known_record(tv_span name)
     return tv_span_is(name, "data.pkl") || is_storage_name(name);
 }
 
-/* Every entry is a record of a checkpoint, stored; the folder itself is a note. */
+/* Every entry is a record of a checkpoint; the folder itself is a note. What is read of them is stored, not packed. */
 static tv_status check_entries(struct reading *r, const struct zip *zip)
 {
+    bool script = r->out->kind == TV_KIND_TORCHSCRIPT;
     for (uint64_t i = 0; i < zip->entries.count; i++) {
         const struct zip_entry *e = vector_at(&zip->entries, i);
         tv_span name = zip_record_name(zip, e);
         if (e->is_folder && name.size == 0)
             remark(r->findings, (struct refusal){TV_FIND_ZIP_FOLDER_ENTRY, e->row_at, e->name, NULL, 0, 0});
-        else if (e->is_folder || !is_known_record(name))
+        else if (e->is_folder || (!is_known_record(name) && !(script && is_script_record(name))))
             return refuse(r->findings, (struct refusal){TV_FIND_ZIP_EXTRA_ENTRY, e->row_at, e->name, NULL, 0, 0});
-        else if (e->method == ZIP_DEFLATED)
+        else if (e->method == ZIP_DEFLATED && is_known_record(name))
             return refuse(r->findings,
                           (struct refusal){TV_FIND_ZIP_DEFLATED, e->row_at, e->name, NULL, e->packed, e->size});
     }

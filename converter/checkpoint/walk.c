@@ -16,7 +16,7 @@ enum frame_form { FORM_MAPPING, FORM_SEQUENCE, FORM_PARAMETERS, FORM_BUFFERS, FO
 struct frame {
     uint32_t handle;
     uint8_t form;
-    uint32_t state; /* of a module */
+    uint32_t state; /* of a module, or of an object of TorchScript */
     uint32_t index; /* of the next item of a sequence */
     struct mapping mapping;
     struct items items;
@@ -153,7 +153,10 @@ static bool container_form(struct walk *w, uint32_t handle, uint8_t *form, uint3
     *form = FORM_MAPPING;
     if (is_mapping(p, handle))
         return true;
+    if (w->r->out->kind == TV_KIND_TORCHSCRIPT && object_state(p, handle, state))
+        return true;
     *form = FORM_SEQUENCE;
+    *state = NO_VALUE;
     if (is_sequence(p, handle))
         return true;
     *form = FORM_PARAMETERS;
@@ -165,7 +168,7 @@ static void begin_form(struct walk *w, struct frame *f)
 {
     const struct pickle *p = &w->r->pickle;
     if (f->form == FORM_MAPPING)
-        f->mapping = mapping_of(p, f->handle);
+        f->mapping = mapping_of(p, f->state == NO_VALUE ? f->handle : f->state);
     else if (f->form == FORM_SEQUENCE)
         f->items = items_of(p, f->handle);
     else if (f->form == FORM_PARAMETERS)

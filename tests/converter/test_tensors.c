@@ -351,6 +351,33 @@ TEST(modules_are_walked, "an object with parameters, buffers and modules gives w
     free_bytes(&b);
 }
 
+TEST(torchscript_is_data, "the modules of a TorchScript archive give their attributes; its code is not looked at")
+{
+    struct reading r = {0};
+    struct bytes b = {0};
+    put(&b, "\x80\2", 2);
+    put_text(&b, "c__torch__\nNet\n)\x81}(U\1w");
+    put_view(&b, &four_floats);
+    put_text(&b, "U\x08trainingI01\nU\3subc__torch__.nn\nLinear\n)\x81}U\1v");
+    put_view(&b, &four_floats);
+    put_text(&b, "sbub.");
+    add_entry(&r.archive, "m/data/0", "0123456789abcdef", 16);
+    add_entry(&r.archive, "m/data.pkl", b.data, b.size);
+    add_entry(&r.archive, "m/code/__torch__.py", "import os", 9);
+    add_entry(&r.archive, "m/constants.pkl", "not even a pickle", 17);
+    add_entry(&r.archive, "m/version", "3\n", 2);
+    finish_archive(&r.archive);
+    read_bytes(&r, span_of(&r.archive.bytes), TV_KIND_TORCHSCRIPT, NULL, false);
+    CHECK_MSG(r.status == TV_OK, "%s", first_error(r.findings));
+    CHECK(r.table.tensors.count == 2 && find_tensor(&r, "w") != NULL && find_tensor(&r, "sub.v") != NULL);
+    checkpoint_free(&r.table);
+    free(r.findings);
+    read_bytes(&r, span_of(&r.archive.bytes), TV_KIND_TORCH_ZIP, NULL, false);
+    CHECK_MSG(strcmp(first_error(r.findings), "zip-extra-entry") == 0, "%s", first_error(r.findings));
+    end(&r);
+    free_bytes(&b);
+}
+
 TEST(storages_are_consistent, "one key used with two types, sizes or nothing behind it is refused")
 {
     struct bytes b = {0};
