@@ -47,6 +47,8 @@ void bits_close(struct bits *bits)
 /* [at, at + size) of the file, size at most STREAM_BYTES. */
 static tv_status look(struct window *w, uint64_t at, uint64_t size, const uint8_t **bytes)
 {
+    if (size > STREAM_BYTES)
+        return TV_MISUSE;
     if (at < w->at || at - w->at > w->size || size > w->size - (at - w->at)) {
         bool forward = at >= w->at && at - w->at <= w->size + w->ahead;
         uint64_t rest = at < w->source->size ? w->source->size - at : 0;
@@ -288,15 +290,18 @@ struct panel {
     bool joined; /* the columns are so near to each other that they are read at once */
 };
 
-/* The largest panel that fits. */
-static void choose_panel(const struct walk *w, struct panel *p)
+/* The largest panel that fits. False where there is nothing to turn: rows will do. */
+static bool choose_panel(const struct walk *w, struct panel *p)
 {
     uint64_t gap = w->step[p->last], reach = 0;
+    if (p->fast == p->last || gap == 0 || w->step[p->fast] == 0 || w->run >= SMALL_RUN)
+        return false;
     p->joined = gap <= SMALL_RUN;
     p->wide = least(w->count[p->last], p->joined ? PANEL_BYTES / 2 / gap : PANEL_WIDTH);
-    reach = PANEL_BYTES / 2 / (p->joined ? 1 : p->wide); /* at least SMALL_RUN */
+    reach = p->joined ? PANEL_BYTES / 2 : PANEL_BYTES / 2 / PANEL_WIDTH; /* at least SMALL_RUN */
     p->deep = reach <= w->run ? 1 : least(w->count[p->fast], 1 + (reach - w->run) / w->step[p->fast]);
     p->pitch = p->joined ? gap : ((p->deep - 1) * w->step[p->fast] + w->run + 127) / 64 * 64;
+    return true;
 }
 
 static tv_status read_panel(struct bits *bits, const struct walk *w, const struct panel *p, uint64_t from,
@@ -338,7 +343,6 @@ static tv_status compare_panel(struct bits *bits, const struct walk *w, const st
 static tv_status walk_panels(struct bits *bits, struct walk *w, struct panel *p, bool *same)
 {
     tv_status status = TV_OK;
-    choose_panel(w, p);
     do {
         for (uint64_t j = 0; j < w->count[p->last]; j += p->wide) {
             for (uint64_t i = 0; i < w->count[p->fast]; i += p->deep) {
@@ -386,7 +390,7 @@ tv_status bits_compare(struct bits *bits, const struct ck_tensor *tensor, const 
     if (w.rank == 0)
         return compare_run(bits, w.from, w.to, w.run, same);
     struct panel panel = {.fast = fastest(&w), .last = w.rank - 1};
-    if (panel.fast != panel.last && w.run < SMALL_RUN)
+    if (choose_panel(&w, &panel))
         return walk_panels(bits, &w, &panel, same);
     return walk_rows(bits, &w, same);
 }

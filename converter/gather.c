@@ -225,7 +225,7 @@ static void lay_out_runs(const struct gather *g, struct runs *out)
 static tv_status write_box(struct gather *g, const struct runs *runs)
 {
     uint64_t index[VIEW_RANK] = {0}, at = g->start;
-    uint32_t dims[VIEW_RANK];
+    uint32_t dims[VIEW_RANK] = {0};
     for (uint32_t d = 0; d < g->view->rank; d++) {
         at += g->origin[d] * g->weight[d];
         dims[d] = d;

@@ -51,16 +51,16 @@ typedef void (*plane_mover)(const struct plane *plane, const uint8_t *from, uint
     {                                                                                                                  \
         enum { SIDE = LANES_BYTES / sizeof(TYPE) };                                                                    \
         TYPE##_lanes v[SIDE], w[SIDE];                                                                                 \
-        for (unsigned i = 0; i < SIDE; i++)                                                                            \
+        for (size_t i = 0; i < SIDE; i++)                                                                              \
             memcpy(&v[i], from + i * from_step, LANES_BYTES);                                                          \
         for (unsigned round = 1; round < SIDE; round *= 2) {                                                           \
-            for (unsigned i = 0; i < SIDE / 2; i++) {                                                                  \
+            for (size_t i = 0; i < SIDE / 2; i++) {                                                                    \
                 w[2 * i] = LOW_##TYPE(v[i], v[i + SIDE / 2]);                                                          \
                 w[2 * i + 1] = HIGH_##TYPE(v[i], v[i + SIDE / 2]);                                                     \
             }                                                                                                          \
             memcpy(v, w, sizeof v);                                                                                    \
         }                                                                                                              \
-        for (unsigned i = 0; i < SIDE; i++)                                                                            \
+        for (size_t i = 0; i < SIDE; i++)                                                                              \
             memcpy(to + i * to_step, &v[i], LANES_BYTES);                                                              \
     }                                                                                                                  \
     static void turn_##TYPE(const struct plane *p, const uint8_t *from, uint8_t *to)                                   \

@@ -169,9 +169,9 @@ static tv_status make_items(struct making *m, const tv_entry *entries, uint64_t 
 /* Bytes of the storages that the output is made from, each counted once. */
 static tv_status source_bytes(struct making *m, uint64_t *bytes)
 {
-    uint8_t *seen = pool_take(&m->checkpoint->pool, m->checkpoint->storages.count, 1);
+    uint8_t *seen = pool_take(&m->checkpoint->pool, m->checkpoint->storages.count + 1, 1);
     *bytes = 0;
-    if (seen == NULL && m->checkpoint->storages.count > 0)
+    if (seen == NULL)
         return TV_NO_MEMORY;
     for (uint64_t i = 0; i < m->plan->items.count; i++) {
         const struct plan_item *item = vector_at(&m->plan->items, i);

@@ -154,16 +154,16 @@ static tv_status run_on_source(struct run *run, int *error)
     return TV_IO;
 }
 
-int worker_run(const struct job *asked)
+int worker_run(const struct job *job)
 {
     static struct run run; /* its frame is large */
-    static struct job job;
+    static struct job own;
     enum frame_outcome outcome = OUTCOME_FAILED;
     int error = 0;
-    job = *asked;
-    if (job.limits.rank > RANK_MOST)
-        job.limits.rank = RANK_MOST;
-    run.job = &job;
+    own = *job;
+    if (own.limits.rank > RANK_MOST)
+        own.limits.rank = RANK_MOST;
+    run.job = &own;
     run.kind = TV_KIND_UNKNOWN;
     tv_status status = run_on_source(&run, &error);
     if (!explain(&run, status, error, &outcome))

@@ -34,7 +34,7 @@ void report_text(struct run *run, enum frame_type type, tv_span text);
 void report_output(struct run *run, uint64_t size);
 void report_result(struct run *run, enum frame_outcome outcome);
 /* A progress_fn; its context is the run. Sends a frame only now and then. */
-void report_progress(void *run, uint64_t done, uint64_t total);
+void report_progress(void *context, uint64_t done, uint64_t total);
 /* The rows of a tensor table: tensors and globals. */
 void report_table(struct run *run, const struct checkpoint *table);
 /* What the plan leaves out or changes. */

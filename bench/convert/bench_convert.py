@@ -64,7 +64,7 @@ def remove(path):
 
 
 def time_tensorvet(options, source, target):
-    remove(target)
+    remove(os.path.join(options.folder, target))
     before = time.perf_counter()
     process = subprocess.Popen([options.tensorvet, "convert", source, "-o", target], cwd=options.folder,
                                stdout=subprocess.PIPE, text=True)
@@ -80,14 +80,14 @@ def time_tensorvet(options, source, target):
 
 
 def time_reference(options, source, target):
-    remove(target)
+    remove(os.path.join(options.folder, target))
     done = subprocess.run([options.torch_python, os.path.join(HERE, "reference_steps.py"), source, target],
                           cwd=options.folder, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout)
 
 
 def time_cp(options, source, target):
-    remove(target)
+    remove(os.path.join(options.folder, target))
     before = time.perf_counter()
     subprocess.run(["cp", "--reflink=never", source, target], cwd=options.folder, check=True)
     subprocess.run(["sync", target], cwd=options.folder, check=True)
