@@ -131,7 +131,7 @@ static bool take_dimensions(struct walk *w, const struct ck_tensor *tensor, uint
         uint64_t step = 0, count = tensor->shape[d];
         if (count == 1)
             continue;
-        if (!tv_mul(tensor->stride[d], bits, &step))
+        if (count == 0 || !tv_mul(tensor->stride[d], bits, &step))
             return false;
         if (step % 8 != 0) {
             uint64_t filled = 0;
@@ -151,7 +151,7 @@ static bool prepare(struct walk *w, const struct ck_tensor *tensor, const struct
 {
     uint64_t bits = tv_dtype_bits(tensor->dtype), each = bits < 8 ? 1 : bits / 8, offset = 0;
     *w = (struct walk){.to = to};
-    if (tensor->rank > WALK_RANK || !take_dimensions(w, tensor, bits))
+    if (tensor->rank > WALK_RANK || bits == 0 || !take_dimensions(w, tensor, bits))
         return false;
     if (!tv_mul(tensor->offset, bits, &offset) || offset % 8 != 0 ||
         !reaches_inside(w, offset / 8, each, storage->size))
@@ -165,7 +165,7 @@ static bool prepare(struct walk *w, const struct ck_tensor *tensor, const struct
         w->skip[d - 1] = skip;
         skip *= w->count[d - 1]; /* at most tensor->bytes */
     }
-    return true;
+    return w->run > 0;
 }
 
 /* The next index of all dimensions but two; false when all have come round. */
