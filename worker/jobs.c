@@ -61,6 +61,11 @@ static bool is_checkpoint(tv_kind kind)
     }
 }
 
+static bool converts(const struct job *job)
+{
+    return job->kind == JOB_WRITE || job->kind == JOB_COMPARE;
+}
+
 /* A kind that is not judged: what `check` says of it; converting one that is merely not ours is refused as such, while
  * an empty file, a git-lfs pointer or a web page has a remedy of its own in either case. */
 static tv_status refuse_kind(struct run *run)
@@ -88,7 +93,7 @@ static tv_status do_job(struct run *run)
         return job_safetensors(run);
     if (!is_checkpoint(run->kind))
         return refuse_kind(run);
-    if (tv_kind_finding(run->kind) != TV_FIND_NONE)
+    if (tv_kind_finding(run->kind) != TV_FIND_NONE && !converts(run->job)) /* says nothing of its tensors */
         add_finding(run, tv_kind_finding(run->kind), tv_kind_what(run->kind));
     return job_checkpoint(run);
 }
