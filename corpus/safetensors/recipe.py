@@ -7,7 +7,12 @@ HERE = pathlib.Path(__file__).parent
 
 def make(recipe, path):
     """{"header": text, "fill": ones put in the place of @@, "pad_to": length of the header, else a multiple of 8,
-    "data": bytes of the data section, sparse}."""
+    "data": bytes of the data section, sparse}; or {"start": the first bytes in hex, "size": of the file, sparse}."""
+    if "start" in recipe:
+        with open(path, "wb") as file:
+            file.write(bytes.fromhex(recipe["start"]))
+            file.truncate(recipe["size"])
+        return
     header = recipe["header"].replace("@@", "1" * recipe.get("fill", 0)).encode()
     header += b" " * (recipe.get("pad_to", len(header) + -len(header) % 8) - len(header))
     with open(path, "wb") as file:

@@ -1,7 +1,9 @@
-/* vet_file [--NAME=VALUE…] [--split=N] FILE: checks one safetensors file with core alone and prints one JSON object:
+/* vet_file [--NAME=VALUE...] FILE: checks one safetensors file with core alone and prints one JSON object:
  *   {"verdict":"reject","findings":[{"id":"…","severity":"…","offset":12,"subject":"…"}],"tensors":[…]}
  * NAME is a limit of limits.def. Strings are given as hex of their bytes, so that any name survives. Exit: 0 accepted,
- * 1 rejected, 3 could not be read. It is the driver that the corpus is run with (corpus/README.md). */
+ * 1 rejected, 3 could not be read. It is the driver that the corpus is run with (corpus/README.md).
+ * vet_file --batch: the same for each line of standard input, options and path separated by blanks; exit 0 at its end.
+ */
 #include <tensorvet/tensorvet.h>
 
 #include <inttypes.h>
@@ -99,6 +101,7 @@ static bool read_head(FILE *file, const tv_limits *limits, tv_span *head, uint64
 static int vet(const char *path, const tv_limits *limits)
 {
     static tv_findings findings;
+    memset(&findings, 0, sizeof findings);
     tv_index index;
     tv_span head;
     uint64_t file_size = 0;
@@ -121,19 +124,42 @@ static int vet(const char *path, const tv_limits *limits)
     return status == TV_OK ? 0 : 1;
 }
 
-int main(int argc, char **argv)
+/* What a list of options and a path says. */
+static int vet_words(int count, char **words)
 {
     tv_limits limits = tv_limits_default();
-    int next = 1;
-    for (; next < argc && strncmp(argv[next], "--", 2) == 0; next++) {
-        if (!set_limit(&limits, argv[next])) {
-            fprintf(stderr, "vet_file: no such limit: %s\n", argv[next]);
+    int next = 0;
+    for (; next < count && strncmp(words[next], "--", 2) == 0; next++) {
+        if (!set_limit(&limits, words[next])) {
+            fprintf(stderr, "vet_file: no such limit: %s\n", words[next]);
             return 2;
         }
     }
-    if (next + 1 != argc) {
-        fprintf(stderr, "usage: vet_file [--LIMIT=VALUE]... FILE\n");
+    if (next + 1 != count) {
+        fprintf(stderr, "usage: vet_file [--LIMIT=VALUE]... FILE | --batch\n");
         return 2;
     }
-    return vet(argv[next], &limits);
+    return vet(words[next], &limits);
+}
+
+static int vet_batch(void)
+{
+    char line[4096];
+    while (fgets(line, sizeof line, stdin) != NULL) {
+        char *words[16];
+        int count = 0;
+        for (char *word = strtok(line, " \n"); word != NULL && count < 16; word = strtok(NULL, " \n"))
+            words[count++] = word;
+        if (vet_words(count, words) > 1)
+            printf("{\"verdict\":\"unreadable\"}\n");
+        fflush(stdout);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--batch") == 0)
+        return vet_batch();
+    return vet_words(argc - 1, argv + 1);
 }
