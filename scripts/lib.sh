@@ -58,10 +58,10 @@ step() {
   fi
 }
 
-# build PRESET [TARGET...]: configures and builds build/PRESET.
+# build PRESET [TARGET...]: configures and builds build/PRESET, with what CONFIGURE adds.
 build() {
   local preset=$1
   shift
   cmake --preset "$preset" -DTV_WERROR=ON "${CONFIGURE[@]}" && cmake --build --preset "$preset" ${1:+--target "$@"}
 }
-CONFIGURE=()
+CONFIGURE=(-DBUILD_TESTING=ON)
