@@ -1,5 +1,6 @@
 /* The incremental reader: an upload cut anywhere, with a total announced rightly, wrongly or not at all.
- * The last three bytes of an input choose the cuts and the announcement.
+ * The last 4 bytes of an input say how many bytes of data follow the rest, as for the header target, so that both have
+ * the same seeds; cuts and announcement depend on all of it.
  *
  * Oracles: the end result is that of the one-shot reader on the same bytes, findings and index included; once rejected,
  * it stays so; an index once given stays as it is. */
@@ -8,6 +9,8 @@
 #include <tensorvet/incremental.h>
 
 #include "parse.h"
+
+enum { HEAD_MOST = 8192, FILE_MOST = 3 * HEAD_MOST };
 
 struct outcome {
     tv_status status;
@@ -92,14 +95,27 @@ static void run(tv_span bytes, uint64_t announced, uint8_t cuts)
     tv_feed_close(&upload);
 }
 
+/* The file that an input stands for: all but its last 4 bytes, and so many zeroes. */
+static tv_span file_of(const uint8_t *data, size_t size)
+{
+    static uint8_t file[FILE_MOST];
+    uint32_t claimed = 0;
+    size_t head = size < 4 ? size : size - 4;
+    (void)tv_span_u32(tv_span_of(data, size), head, &claimed);
+    head = head < HEAD_MOST ? head : HEAD_MOST;
+    claimed = claimed < FILE_MOST - HEAD_MOST ? claimed : FILE_MOST - HEAD_MOST;
+    if (head > 0)
+        memcpy(file, data, head);
+    memset(file + head, 0, claimed);
+    return tv_span_of(file, head + claimed);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct tail tail = {tv_span_of(data, size)};
-    uint8_t cuts = tail_u8(&tail), how = tail_u8(&tail), more = tail_u8(&tail);
-    uint64_t right = tail.rest.size, claimed = how < 200   ? right
-                                               : how < 230 ? right + more
-                                                           : right - more % (right + 1);
+    tv_span file = file_of(data, size);
+    uint64_t hash = oracle_hash(data, size), right = file.size, more = hash >> 8 & 255;
+    uint64_t claimed = hash % 4 > 0 ? right : hash % 8 == 0 ? right + more : right - more % (right + 1);
     oracle_ran();
-    run(tail.rest, how % 2 == 0 ? TV_SIZE_UNKNOWN : claimed, cuts);
+    run(file, (hash >> 16) % 2 == 0 ? TV_SIZE_UNKNOWN : claimed, (uint8_t)(hash >> 24));
     return 0;
 }

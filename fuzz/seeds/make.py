@@ -150,7 +150,7 @@ def main():
     for name, data in SLICES.items():
         write("slices", name, data)
     for name, data in HEADERS.items():
-        write("incremental", name, data[:-4] + b"\0\0\0")
+        write("incremental", name, data)
     seen = set()
     for name, data in pickles():
         if data not in seen:
