@@ -39,6 +39,7 @@ struct reading {
     struct pickle pickle;
     void *container; /* of the storage finder */
     find_storage find;
+    bool is_nested;         /* a stream inside a pickle: holds no further ones */
     bool is_legacy;         /* persistent ids have a sixth item, and may stand for classes */
     struct vector slots;    /* u32: index + 1 in checkpoint.storages, by place.slot */
     struct vector classes;  /* u8: enum torch_dtype of each storage, as first referred to */
@@ -63,6 +64,9 @@ TV_MUST_CHECK tv_status read_storage_id(struct reading *r, const struct record *
 TV_MUST_CHECK tv_status find_meanings(struct reading *r);
 /* Walks from the root to the tensors, names them, and fills the table. */
 TV_MUST_CHECK tv_status walk_tensors(struct reading *r);
+
+/* torch.storage._load_from_bytes: the storage that its bytes are a legacy stream of. */
+TV_MUST_CHECK tv_status read_nested_storage(struct reading *r, const struct record *record, struct meaning *out);
 
 /* The containers. Each fills r->out and adds findings. */
 TV_MUST_CHECK tv_status read_torch_legacy(struct reading *r);

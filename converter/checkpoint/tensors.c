@@ -396,6 +396,8 @@ tv_status find_meanings(struct reading *r)
         tv_status status = TV_OK;
         if (record->how == HOW_PERSISTENT)
             status = read_persistent(r, record, &found);
+        else if (role == ROLE_LOAD_BYTES)
+            status = read_nested_storage(r, record, &found);
         else if (is_rebuild(role))
             status = rebuild_record(r, record, role, &found);
         if (status != TV_OK)

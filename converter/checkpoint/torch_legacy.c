@@ -3,7 +3,9 @@
  * nothing.
  *
  * torch itself lets storages be missing (their memory is then whatever it was), tensors be larger than their storages,
- * and bytes follow. Nothing of that passes here. */
+ * and bytes follow. Nothing of that passes here.
+ *
+ * The same stream, of one storage, is what a storage pickles itself as: torch.storage._load_from_bytes(stream). */
 #include <tensorvet/checked.h>
 
 #include "../bytes.h"
@@ -21,7 +23,7 @@ struct legacy {
     struct vector by_name; /* u32: the same, sorted */
     struct vector sizes;   /* u8: bytes an element, or NOT_REFERRED_TO */
     struct vector places;  /* struct place */
-    uint64_t at;           /* what is read next */
+    uint64_t at, end;      /* what is read next, and where the stream ends */
 };
 
 static tv_status bad_stream(struct legacy *l, uint64_t at, const char *what, uint64_t met, uint64_t expected)
@@ -33,7 +35,7 @@ static tv_status run_next(struct legacy *l, struct pickle *p)
 {
     struct reading *r = l->r;
     struct pickle_options options = {r->options->limits, &r->use, false};
-    tv_status status = pickle_run(r->source, l->at, r->source->size, &options, p, r->findings);
+    tv_status status = pickle_run(r->source, l->at, l->end, &options, p, r->findings);
     tv_status reported = report_globals(r, p);
     l->at = p->end;
     return status != TV_OK ? status : reported;
@@ -168,7 +170,7 @@ static tv_status place_storage(struct legacy *l, uint32_t index)
     uint8_t raw[8];
     struct place *place = vector_at(&l->places, index);
     const uint8_t *element = vector_at(&l->sizes, index);
-    uint64_t left = l->r->source->size - l->at, bytes = 0;
+    uint64_t left = l->end - l->at, bytes = 0;
     if (*element == NOT_REFERRED_TO)
         return bad_stream(l, l->at, "a storage that nothing refers to", index, 0);
     if (left < sizeof raw)
@@ -192,8 +194,8 @@ static tv_status place_storages(struct legacy *l)
         if (status != TV_OK)
             return status;
     }
-    if (l->at != l->r->source->size)
-        return bad_stream(l, l->at, "bytes after the last storage", l->r->source->size - l->at, 0);
+    if (l->at != l->end)
+        return bad_stream(l, l->at, "bytes after the last storage", l->end - l->at, 0);
     return TV_OK;
 }
 
@@ -223,19 +225,20 @@ static tv_status read_parts(struct legacy *l)
         status = refuse_memory(r->findings);
     if (status == TV_OK)
         status = find_meanings(r);
-    if (status == TV_OK && r->options->want_tensors)
-        status = walk_tensors(r);
     return status;
 }
 
-tv_status read_torch_legacy(struct reading *r)
+/* The stream at [at, end) of the source, up to the meaning of its records. */
+static tv_status read_stream(struct reading *r, uint64_t at, uint64_t end)
 {
     struct budget *budget = &r->out->budget;
     struct legacy l = {.r = r,
                        .names = {.each = sizeof(tv_span), .budget = budget},
                        .by_name = {.each = sizeof(uint32_t), .budget = budget},
                        .sizes = {.each = sizeof(uint8_t), .budget = budget},
-                       .places = {.each = sizeof(struct place), .budget = budget}};
+                       .places = {.each = sizeof(struct place), .budget = budget},
+                       .at = at,
+                       .end = end};
     pickle_start(&l.keys, budget);
     r->container = &l;
     r->find = find_placed;
@@ -246,5 +249,48 @@ tv_status read_torch_legacy(struct reading *r)
     vector_free(&l.by_name);
     vector_free(&l.sizes);
     vector_free(&l.places);
+    return status;
+}
+
+tv_status read_torch_legacy(struct reading *r)
+{
+    tv_status status = read_stream(r, 0, r->source->size);
+    return status == TV_OK && r->options->want_tensors ? walk_tensors(r) : status;
+}
+
+/* What the inner stream's root means: it must be one storage. */
+static tv_status take_storage(struct reading *r, const struct reading *inner, uint64_t at, struct meaning *out)
+{
+    const struct value *root = pickle_value(&inner->pickle, inner->pickle.root);
+    const struct meaning *meaning = root->type == V_RECORD ? vector_at(&inner->meanings, root->as.record) : NULL;
+    if (meaning == NULL || meaning->what != MEANS_STORAGE)
+        return refuse(r->findings,
+                      (struct refusal){TV_FIND_LEGACY_INVALID, at, {0}, "a nested stream that is no storage", 0, 0});
+    *out = *meaning;
+    return TV_OK;
+}
+
+tv_status read_nested_storage(struct reading *r, const struct record *record, struct meaning *out)
+{
+    const struct value *bytes = pickle_value(&r->pickle, tuple_item(&r->pickle, record->args, 0));
+    struct budget *budget = &r->out->budget;
+    if (bytes->type != V_BYTES || (bytes->flags & VALUE_IN_TEXTS) != 0 || r->is_nested)
+        return refuse(r->findings,
+                      (struct refusal){TV_FIND_LEGACY_INVALID, record->offset, {0}, "a stream in no bytes", 0, 0});
+    struct reading inner = *r;
+    inner.is_nested = true;
+    inner.slots = (struct vector){.each = sizeof(uint32_t), .budget = budget};
+    inner.meanings = (struct vector){.each = sizeof(struct meaning), .budget = budget};
+    inner.views = (struct vector){.each = sizeof(struct ck_tensor), .budget = budget};
+    pickle_start(&inner.pickle, budget);
+    tv_status status = read_stream(&inner, bytes->as.at, bytes->as.at + bytes->size);
+    if (status == TV_OK)
+        status = take_storage(r, &inner, bytes->as.at, out);
+    r->use = inner.use;
+    r->classes = inner.classes;
+    vector_free(&inner.slots);
+    vector_free(&inner.meanings);
+    vector_free(&inner.views);
+    pickle_free(&inner.pickle);
     return status;
 }

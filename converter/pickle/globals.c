@@ -1,7 +1,8 @@
 /* Names of globals to rows of the table, and mentions to classes (globals.h).
  *
- * Rules for names with dots (STACK_GLOBAL) and getattr: one plain attribute of a global, never called or built, is
- * judged as that global is, but is never known; any other use resolves names, which is dangerous. */
+ * Rules for names with dots (STACK_GLOBAL) and getattr: one plain attribute of a global (for getattr, also of an object
+ * that a global makes: how bound methods are pickled), never called or built, is judged as that global is, but is never
+ * known; any other use resolves names, which is dangerous. */
 #include "globals.h"
 
 #include "../checkpoint/dtypes.h"
@@ -13,6 +14,7 @@
     ROW(module, name, TV_CLASS_DATA_ONLY, ROLE_##role, uses, TORCH_NONE, reason)
 #define REVIEWED(module, name, uses, reason) ROW(module, name, TV_CLASS_REVIEWED, ROLE_NONE, uses, TORCH_NONE, reason)
 #define DANGEROUS(module, name, reason)      ROW(module, name, TV_CLASS_DANGEROUS, ROLE_NONE, 0, TORCH_NONE, reason)
+#define LOADS(module, name, role, reason)    ROW(module, name, TV_CLASS_DANGEROUS, ROLE_##role, 0, TORCH_NONE, reason)
 #define GETATTR(module, name, reason)        ROW(module, name, TV_CLASS_DANGEROUS, ROLE_GETATTR, 0, TORCH_NONE, reason)
 
 /* torch.float32, torch.FloatStorage, and torch.cuda.FloatStorage of old files; "" matches no name. */
@@ -66,12 +68,11 @@ bool is_plain_attribute(tv_span name)
 {
     for (size_t i = 0; i < name.size; i++) {
         uint8_t byte = name.data[i];
-        bool letter = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
-        bool other = byte == '_' || (byte >= '0' && byte <= '9');
-        if (!letter && !(other && i > 0))
+        bool letter = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || byte == '_';
+        if (!letter && !(i > 0 && byte >= '0' && byte <= '9'))
             return false;
     }
-    return name.size > 0;
+    return name.size > 0 && !tv_span_starts(name, tv_span_str("__"));
 }
 
 /* The class of "Global.attribute" or deeper. */
@@ -101,6 +102,8 @@ tv_class mention_class(const struct pickle *p, const struct mention *mention)
         return TV_CLASS_INERT_UNKNOWN;
     if (row->role == ROLE_GETATTR && mention->pushes == mention->references && (mention->uses & USE_MISTAKEN) == 0)
         return TV_CLASS_REVIEWED;
+    if (row->role == ROLE_LOAD_BYTES && mention->pushes == mention->references && mention->uses == 0)
+        return TV_CLASS_DATA_ONLY;
     if (row->class_ != TV_CLASS_DANGEROUS && (mention->uses & ~(uint32_t)row->uses) != 0)
         return TV_CLASS_INERT_UNKNOWN;
     return (tv_class)row->class_;
@@ -130,5 +133,7 @@ const char *mention_reason(const struct pickle *p, const struct mention *mention
     case TV_CLASS_MALFORMED:
     case TV_CLASS_MACHINE: break;
     }
-    return row != NULL && row->role == ROLE_GETATTR ? "one attribute of a global" : row == NULL ? "" : row->reason;
+    if (row == NULL)
+        return "";
+    return row->role == ROLE_GETATTR ? "one attribute of a global" : row->reason;
 }

@@ -30,6 +30,7 @@ enum global_role {
     ROLE_REBUILD_PARAMETER_STATE,
     ROLE_REBUILD_FROM_TYPE,
     ROLE_REBUILD_UNSUPPORTED, /* tensors that safetensors cannot hold: quantized, sparse, meta */
+    ROLE_LOAD_BYTES,          /* a storage as a legacy stream of its own */
     ROLE_PARAMETER,           /* the class */
     ROLE_STORAGE,             /* a storage class: row->dtype says which */
     ROLE_UNTYPED_STORAGE,
@@ -54,7 +55,7 @@ struct global_row {
 /* The row that decides, or NULL for unknown names. Of a dotted name, the first part is looked up. */
 const struct global_row *global_lookup(tv_span module, tv_span name);
 
-/* One identifier, not starting with an underscore: what getattr and dotted names may ask a global for. */
+/* One identifier, not starting with two underscores: what getattr and dotted names may ask a global for. */
 bool is_plain_attribute(tv_span name);
 
 struct pickle;

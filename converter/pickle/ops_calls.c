@@ -43,13 +43,13 @@ void mark_use(struct machine *m, uint32_t handle, uint32_t uses)
         getter->uses |= USE_MISTAKEN;
     if (mention != NULL)
         mention->uses |= is_call ? uses : uses | USE_MISTAKEN;
-    if (mention != NULL || is_call || record == NULL)
+    if (mention != NULL || record == NULL)
         return;
     struct mention *maker = mention_of(m, behind_id(m, record->callable));
     if (attribute_reference(m, record->callable) != NULL)
         attribute_reference(m, record->callable)->uses |= USE_MISTAKEN;
     if (maker != NULL && maker != getter)
-        maker->uses |= uses;
+        maker->uses |= is_call ? USE_MISTAKEN : uses; /* the result of a call is called: no use that was reviewed */
 }
 
 /* A global among the arguments may be called by what it is handed to. */
@@ -76,22 +76,33 @@ static tv_status push_record(struct machine *m, struct record record, uint8_t fl
     return push_new(m, (struct value){.type = V_RECORD, .flags = flags, .as.record = index}, NULL);
 }
 
-/* getattr(G, "name"), G a direct global that is not getattr itself: the one harmless form (globals.c judges). */
-static bool is_attribute_reference(struct machine *m, const struct mention *callable, uint32_t args)
+/* A direct global, or an object that a direct global makes, getattr's results not among them. */
+static bool is_plain_target(struct machine *m, uint32_t handle)
 {
-    if (callable->row == NULL || callable->row->role != ROLE_GETATTR || pickle_value(m->pickle, args)->size != 2)
+    const struct record *record = pickle_record(m->pickle, handle);
+    if (record == NULL || record->how == HOW_PERSISTENT || attribute_reference(m, handle) != NULL)
         return false;
-    const struct mention *global = mention_of(m, tuple_item(m->pickle, args, 0));
-    uint32_t name = tuple_item(m->pickle, args, 1);
-    return global != NULL && global != callable && pickle_is(m->pickle, name, V_STR) &&
-           is_plain_attribute(pickle_text(m->pickle, name));
+    const struct mention *mention = mention_of(m, record->how == HOW_GLOBAL ? handle : record->callable);
+    return mention != NULL && (mention->row == NULL || mention->row->role != ROLE_GETATTR);
+}
+
+/* The one harmless form of calling what is dangerous otherwise: getattr(target, "plain"), _load_from_bytes(bytes). */
+static bool is_harmless_form(struct machine *m, const struct mention *callable, uint32_t args)
+{
+    uint32_t count = pickle_value(m->pickle, args)->size, last = tuple_item(m->pickle, args, count - 1);
+    if (callable->row == NULL)
+        return false;
+    if (callable->row->role == ROLE_LOAD_BYTES)
+        return count == 1 && pickle_is(m->pickle, last, V_BYTES);
+    return callable->row->role == ROLE_GETATTR && count == 2 && pickle_is(m->pickle, last, V_STR) &&
+           is_plain_attribute(pickle_text(m->pickle, last)) && is_plain_target(m, tuple_item(m->pickle, args, 0));
 }
 
 /* Notes the call at once: its effect would be there even if its result were thrown away. */
 static void note_call(struct machine *m, uint32_t callable, uint32_t args, uint32_t use)
 {
     struct mention *mention = mention_of(m, callable);
-    if (mention != NULL && use == USE_REDUCE && is_attribute_reference(m, mention, args)) {
+    if (mention != NULL && use == USE_REDUCE && is_harmless_form(m, mention, args)) {
         mention->references++;
         return;
     }

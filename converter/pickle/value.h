@@ -80,7 +80,7 @@ struct mention {
     uint32_t module_size, name_size;
     uint32_t uses;                /* enum global_use, or'ed */
     uint32_t pushes;              /* how often it came onto the stack */
-    uint32_t references;          /* how often it was called as getattr(global, "plain") */
+    uint32_t references;          /* how often it was called in its one harmless form (globals.c) */
     const struct global_row *row; /* of the table, or NULL */
 };
 

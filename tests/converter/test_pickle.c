@@ -461,6 +461,16 @@ static const struct naming {
     {BYTES("c__builtin__\ngetattr\n(cmy\nColor\nS'a.b'\ntR."), "dangerous", true},
     {BYTES("c__builtin__\ngetattr\n(S'x'\nS'BLUE'\ntR."), "dangerous", true},
     {BYTES("c__builtin__\ngetattr\n."), "dangerous", false},
+    {BYTES("c__builtin__\ngetattr\n(cmy\nSteps\n)\x81S'_cos'\ntR."), "reviewed", true},
+    {BYTES("c__builtin__\ngetattr\n(c__builtin__\ngetattr\n(cmy\nA\nS'b'\ntRS'c'\ntR."), "dangerous", true},
+    {BYTES("c__builtin__\ngetattr\nq\0"
+           "0h\0(h\0(cmy\nA\nS'b'\ntRS'c'\ntR."),
+     "dangerous", true},
+    {BYTES("cfunctools\npartial\n(cmy\nf\ntR."), "reviewed", true},
+    {BYTES("cfunctools\npartial\n(cmy\nf\ntR)R."), "inert-unknown", true},
+    {BYTES("ctorch.storage\n_load_from_bytes\n(C\1xtR."), "data-only", true},
+    {BYTES("ctorch.storage\n_load_from_bytes\n(S'x'\ntR."), "dangerous", true},
+    {BYTES("ctorch.storage\n_load_from_bytes\n."), "dangerous", false},
 };
 
 TEST(names_have_classes, "a global is judged by its exact name and by how it is used, at the moment it is used")

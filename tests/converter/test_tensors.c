@@ -465,6 +465,36 @@ TEST(legacy_streams, "a legacy stream is read, views of storages included")
     free_bytes(&object);
 }
 
+TEST(nested_streams,
+     "a tensor in a plain pickle brings its storage as a legacy stream in bytes, which is read in place")
+{
+    struct reading r = {0};
+    struct bytes b = {0}, object = {0}, stream = {0};
+    const int64_t shape[] = {4}, stride[] = {1};
+    put_text(&object, "\x80\2(U\7storagectorch\nFloatStorage\nU\1"
+                      "0U\3cpuK\4NtQ.");
+    put_legacy(&stream, &object, "0", 4, "0123456789abcdef");
+    for (unsigned lie = 0; lie < 2; lie++) {
+        put_text(&b, "}U\1wctorch._utils\n_rebuild_tensor_v2\n(ctorch.storage\n_load_from_bytes\n(B");
+        put_u32(&b, stream.size - lie);
+        put(&b, stream.data, stream.size - lie);
+        put(&b, "tRK\0", 4);
+        put_ints(&b, shape, 1);
+        put_ints(&b, stride, 1);
+        put_hooks(&b);
+        put_text(&b, "tRs.");
+        read_bytes(&r, span_of(&b), TV_KIND_PICKLE, NULL, false);
+        const char *id = first_error(r.findings);
+        CHECK_MSG(strcmp(id, lie == 0 ? "" : "legacy-invalid") == 0, "%s", id);
+        const struct storage *s = vector_at(&r.table.storages, 0);
+        CHECK(lie != 0 || (r.table.tensors.count == 1 && memcmp(b.data + s->at, "0123456789abcdef", 16) == 0));
+        end(&r);
+        free_bytes(&b);
+    }
+    free_bytes(&object);
+    free_bytes(&stream);
+}
+
 TEST(legacy_lies, "a legacy stream with a missing, unused or wrong storage, or with more behind it, is refused")
 {
     static const struct {
