@@ -296,17 +296,8 @@ static void edit(struct operations *o, struct rng *rng)
 /* What leaves a good stream good, as a rule: a value made and thrown away, a filled memo slot, another small number. */
 static void edit_kindly(struct operations *o, struct rng *rng)
 {
-    static const char *const neutral[] = {"N0",
-                                          "(1",
-                                          "]0",
-                                          "}0",
-                                          ")0",
-                                          "K\x05"
-                                          "0",
-                                          "I1\n0",
-                                          "U\x01q0",
-                                          "(N1",
-                                          "(K\x01K\x02t0"};
+    static const char *const neutral[] = {"N0",     "(1",    "]0",      "}0",  ")0",
+                                          "K\0050", "I1\n0", "U\x01q0", "(N1", "(K\x01K\x02t0"};
     size_t at = rng_below(rng, o->count), which = rng_below(rng, sizeof neutral / sizeof *neutral);
     if (o->count == 0)
         return;
