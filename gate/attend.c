@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,9 +22,10 @@
 /* A worker's address space: its limit, and what any worker needs: program, stack, frame, libc's slack. */
 #define WORKER_FIXED_BYTES (UINT64_C(64) << 20)
 /* How long a poll may sleep before the stop flag is looked at again: a signal may have come just before it. */
-#define STOP_LOOK_MS 100
-#define PIPE_BYTES   (1 << 20)
-#define READ_BYTES   32768
+#define STOP_LOOK_MS  100
+#define PIPE_BYTES    (1 << 20)
+#define READ_BYTES    32768
+#define RESERVE_TIMES 4 /* the default of the limit expansion */
 
 struct run {
     const struct broker *broker;
@@ -96,6 +98,26 @@ static int start(struct run *run)
     return error;
 }
 
+/* Reserves the output's room in one piece, which the file system then fills faster; where it cannot, writing goes on
+ * without. Only for an output not much larger than its source: the size is the worker's word, and a word alone shall
+ * not fill a disk. (Measured with start_writing_back: a third less time for 1 GiB; bench/RESULTS.md.) */
+static void reserve_room(const struct run *run)
+{
+    struct stat source;
+    if (fstat(run->source, &source) != 0 || source.st_size < 0 ||
+        run->outcome->output_size / RESERVE_TIMES > (uint64_t)source.st_size)
+        return;
+    (void)fallocate(run->output, FALLOC_FL_KEEP_SIZE, 0, (off_t)run->outcome->output_size);
+}
+
+/* Has the disk begin with what is written so far, so that it works while the workers do, and the last fsync is short.
+ */
+static void start_writing_back(const struct run *run)
+{
+    if (run->job->kind == JOB_WRITE && run->output >= 0 && run->decoder.output)
+        (void)sync_file_range(run->output, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 /* When the writer has said how large the output will be: is there room for it? */
 static bool room_enough(struct run *run)
 {
@@ -106,8 +128,10 @@ static bool room_enough(struct run *run)
     if (fstatvfs(run->output, &fs) != 0 || fs.f_blocks == 0)
         return true; /* not every file system says; writing will tell */
     uint64_t free_bytes = 0;
-    if (!tv_mul(fs.f_bavail, fs.f_frsize, &free_bytes) || run->outcome->output_size <= free_bytes)
+    if (!tv_mul(fs.f_bavail, fs.f_frsize, &free_bytes) || run->outcome->output_size <= free_bytes) {
+        reserve_room(run);
         return true;
+    }
     run->attended->no_space = true;
     run->attended->free_bytes = free_bytes;
     return false;
@@ -130,6 +154,7 @@ static enum heard listen_once(struct run *run)
         return HEARD_ALL;
     if (decoder_feed(&run->decoder, tv_span_of(buffer, (size_t)size)) != DECODE_FINE || !room_enough(run))
         return HEARD_ENOUGH;
+    start_writing_back(run);
     return HEARD_SOME;
 }
 
