@@ -41,7 +41,8 @@ static tv_status convert(struct run *run, struct checkpoint *table)
     static const struct kept_metadata own = {0};
     if (names_danger(table) && !run->job->disarm)
         return TV_REJECTED;
-    report_choice(run, table);
+    if (run->job->kind == JOB_WRITE)
+        report_choice(run, table);
     return convert_table(run, table, &own);
 }
 
