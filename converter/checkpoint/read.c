@@ -45,6 +45,10 @@ tv_status checkpoint_read(const struct source *source, tv_kind kind, const struc
         status = read_torch_legacy(&r);
     else if (kind == TV_KIND_PICKLE)
         status = read_plain_pickle(&r);
+    else if (kind == TV_KIND_NUMPY)
+        status = read_numpy(&r);
+    else if (kind == TV_KIND_NPZ)
+        status = read_npz(&r);
     else
         status = refuse_kind(&r, kind);
     close_reading(&r);

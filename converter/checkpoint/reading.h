@@ -72,5 +72,7 @@ TV_MUST_CHECK tv_status read_nested_storage(struct reading *r, const struct reco
 TV_MUST_CHECK tv_status read_torch_legacy(struct reading *r);
 TV_MUST_CHECK tv_status read_torch_zip(struct reading *r);
 TV_MUST_CHECK tv_status read_plain_pickle(struct reading *r);
+TV_MUST_CHECK tv_status read_numpy(struct reading *r);
+TV_MUST_CHECK tv_status read_npz(struct reading *r);
 
 #endif

@@ -1,0 +1,123 @@
+/* The header text of a NumPy array (numpy_header.h): a scanner that knows one sentence. */
+#include "numpy_header.h"
+
+#include <tensorvet/checked.h>
+
+/* NumPy's element types: kind and size, and what they are in safetensors. Source: numpy/_core/_dtype.py. */
+static const struct element {
+    char kind;
+    uint8_t size;
+    const char *name;
+    tv_dtype dtype;
+} elements[] = {
+    {'b', 1, "bool", TV_BOOL},
+    {'i', 1, "int8", TV_I8},
+    {'i', 2, "int16", TV_I16},
+    {'i', 4, "int32", TV_I32},
+    {'i', 8, "int64", TV_I64},
+    {'u', 1, "uint8", TV_U8},
+    {'u', 2, "uint16", TV_U16},
+    {'u', 4, "uint32", TV_U32},
+    {'u', 8, "uint64", TV_U64},
+    {'f', 2, "float16", TV_F16},
+    {'f', 4, "float32", TV_F32},
+    {'f', 8, "float64", TV_F64},
+    {'c', 8, "complex64", TV_C64},
+    {'c', 16, "complex128", TV_DTYPE_COUNT},
+    {'f', 16, "longdouble", TV_DTYPE_COUNT},
+};
+
+struct scan {
+    tv_span text;
+    uint64_t at;
+};
+
+/* Takes that text if it is what comes next. */
+static bool take(struct scan *s, const char *expected)
+{
+    tv_span part, want = tv_span_str(expected);
+    if (!tv_span_sub(s->text, s->at, want.size, &part) || !tv_span_equal(part, want))
+        return false;
+    s->at += want.size;
+    return true;
+}
+
+/* A decimal number without sign or leading zeros. */
+static bool take_number(struct scan *s, uint64_t *number)
+{
+    uint64_t start = s->at;
+    int byte = tv_span_byte(s->text, s->at);
+    *number = 0;
+    for (; byte >= '0' && byte <= '9'; byte = tv_span_byte(s->text, ++s->at))
+        if (!tv_mul(*number, 10, number) || !tv_add(*number, (uint64_t)(byte - '0'), number))
+            return false;
+    return s->at > start && (s->at == start + 1 || tv_span_byte(s->text, start) != '0');
+}
+
+static const char *take_element(struct scan *s, struct numpy_header *header)
+{
+    uint64_t size = 0;
+    if (take(s, "'|O'")) {
+        header->is_object = true;
+        return NULL;
+    }
+    if (!take(s, "'"))
+        return "a structured element type";
+    int order = tv_span_byte(s->text, s->at), kind = tv_span_byte(s->text, s->at + 1);
+    s->at += 2;
+    if ((order != '<' && order != '>' && order != '|') || !take_number(s, &size) || !take(s, "'"))
+        return "an element type that NumPy does not write";
+    for (size_t i = 0; i < sizeof elements / sizeof elements[0]; i++)
+        if (elements[i].kind == kind && elements[i].size == size) {
+            header->dtype = elements[i].dtype;
+            header->type = elements[i].name;
+            header->item_size = elements[i].size;
+            header->is_big_endian = order == '>' && size > 1;
+            return NULL;
+        }
+    return "an element type of no plain numbers";
+}
+
+/* (), (3,) or (3, 4). */
+static const char *take_shape(struct scan *s, uint64_t rank_limit, struct numpy_header *header)
+{
+    if (!take(s, "("))
+        return "no shape";
+    while (!take(s, ")")) {
+        if (header->rank >= NUMPY_RANK_MAX || header->rank >= rank_limit)
+            return "too many dimensions";
+        if (header->rank > 0 && !take(s, ", "))
+            return "no shape";
+        if (!take_number(s, &header->shape[header->rank++]))
+            return "no shape";
+        if (header->rank == 1 && take(s, ",)"))
+            return NULL;
+    }
+    return header->rank == 1 ? "no shape" : NULL;
+}
+
+const char *numpy_header_parse(tv_span text, uint64_t rank_limit, struct numpy_header *header)
+{
+    struct scan s = {text, 0};
+    *header = (struct numpy_header){.dtype = TV_DTYPE_COUNT, .type = "object", .item_size = 1};
+    if (!take(&s, "{'descr': "))
+        return "no header that NumPy writes";
+    const char *trouble = take_element(&s, header);
+    if (trouble != NULL)
+        return trouble;
+    if (!take(&s, ", 'fortran_order': "))
+        return "no header that NumPy writes";
+    header->is_fortran = take(&s, "True");
+    if (!header->is_fortran && !take(&s, "False"))
+        return "no header that NumPy writes";
+    if (!take(&s, ", 'shape': "))
+        return "no header that NumPy writes";
+    trouble = take_shape(&s, rank_limit, header);
+    if (trouble != NULL)
+        return trouble;
+    if (!take(&s, ", }"))
+        return "no header that NumPy writes";
+    while (take(&s, " "))
+        continue;
+    return take(&s, "\n") && s.at == text.size ? NULL : "no header that NumPy writes";
+}

@@ -1,0 +1,24 @@
+/* The header text of a NumPy array, as NumPy writes it and nothing else. */
+#ifndef CONVERTER_CHECKPOINT_NUMPY_HEADER_H
+#define CONVERTER_CHECKPOINT_NUMPY_HEADER_H
+
+#include <stdbool.h>
+
+#include <tensorvet/dtype.h>
+#include <tensorvet/span.h>
+
+enum { NUMPY_HEADER_MAX = 65536, NUMPY_RANK_MAX = 64 };
+
+struct numpy_header {
+    tv_dtype dtype;    /* TV_DTYPE_COUNT where safetensors has none */
+    const char *type;  /* NumPy's name for it, static */
+    uint8_t item_size; /* bytes */
+    bool is_big_endian, is_object, is_fortran;
+    uint16_t rank;
+    uint64_t shape[NUMPY_RANK_MAX];
+};
+
+/* {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } and padding. NULL, or what is wrong with it. */
+const char *numpy_header_parse(tv_span text, uint64_t rank_limit, struct numpy_header *header);
+
+#endif
