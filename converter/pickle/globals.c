@@ -1,8 +1,9 @@
 /* Names of globals to rows of the table, and mentions to classes (globals.h).
  *
  * Rules for names with dots (STACK_GLOBAL) and getattr: one plain attribute of a global (for getattr, also of an object
- * that a global makes: how bound methods are pickled), never called or built, is judged as that global is, but is never
- * known; any other use resolves names, which is dangerous. */
+ * that a global makes: how bound methods are pickled), never called, built or handed to a call, is judged as that
+ * global is, if that is unknown or a row says that its members are harmless (USE_MEMBER: Enums); any other use resolves
+ * names, which is dangerous. */
 #include "globals.h"
 
 #include "../checkpoint/dtypes.h"
@@ -82,7 +83,9 @@ static tv_class dotted_class(tv_span name, const struct mention *mention)
     (void)tv_span_sub(name, first.size + 1, name.size - first.size - 1, &rest);
     if (mention->uses != 0 || !is_plain_attribute(rest))
         return TV_CLASS_DANGEROUS;
-    if (mention->row == NULL || mention->row->class_ == TV_CLASS_DATA_ONLY)
+    if (mention->row == NULL)
+        return TV_CLASS_INERT_UNKNOWN;
+    if (mention->row->class_ != TV_CLASS_DANGEROUS && (mention->row->uses & USE_MEMBER) == 0)
         return TV_CLASS_INERT_UNKNOWN;
     return (tv_class)mention->row->class_;
 }

@@ -12,12 +12,13 @@
 
 /* What a pickle does with a global. Naming it alone is no use. */
 enum global_use {
-    USE_REDUCE = 1,   /* called with arguments */
-    USE_NEW = 2,      /* made an object by NEWOBJ, NEWOBJ_EX, INST or OBJ */
-    USE_BUILD = 4,    /* its object, or itself, is given a state */
-    USE_ITEMS = 8,    /* its object, or itself, is given items */
-    USE_PASSED = 16,  /* handed to another call as an argument */
-    USE_MISTAKEN = 32 /* called with other arguments than it takes */
+    USE_REDUCE = 1,    /* called with arguments */
+    USE_NEW = 2,       /* made an object by NEWOBJ, NEWOBJ_EX, INST or OBJ */
+    USE_BUILD = 4,     /* its object, or itself, is given a state */
+    USE_ITEMS = 8,     /* its object, or itself, is given items */
+    USE_PASSED = 16,   /* handed to another call as an argument */
+    USE_MISTAKEN = 32, /* called with other arguments than it takes */
+    USE_MEMBER = 64    /* one of its members is named (an Enum's); a permission only, never noted */
 };
 
 /* What a known global means to the readers of checkpoints. */

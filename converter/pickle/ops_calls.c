@@ -52,15 +52,17 @@ void mark_use(struct machine *m, uint32_t handle, uint32_t uses)
         maker->uses |= is_call ? USE_MISTAKEN : uses; /* the result of a call is called: no use that was reviewed */
 }
 
-/* A global among the arguments may be called by what it is handed to. */
+/* A global among the arguments, or what getattr found, may be called by what it is handed to. */
 static void mark_passed(struct machine *m, uint32_t args)
 {
     struct items it = items_of(m->pickle, args);
     uint32_t item = NO_VALUE;
     while (items_next(&it, &item)) {
-        struct mention *mention = mention_of(m, item);
+        struct mention *mention = mention_of(m, item), *getter = attribute_reference(m, item);
         if (mention != NULL)
             mention->uses |= USE_PASSED;
+        if (getter != NULL)
+            getter->uses |= USE_MISTAKEN;
     }
 }
 
@@ -76,14 +78,15 @@ static tv_status push_record(struct machine *m, struct record record, uint8_t fl
     return push_new(m, (struct value){.type = V_RECORD, .flags = flags, .as.record = index}, NULL);
 }
 
-/* A direct global, or an object that a direct global makes, getattr's results not among them. */
+/* A direct global, or an object that a direct global makes, getattr's results not among them. Of what is known or
+ * reviewed, only the rows that say so: the review is of the thing, not of its methods (PosixPath.unlink). */
 static bool is_plain_target(struct machine *m, uint32_t handle)
 {
     const struct record *record = pickle_record(m->pickle, handle);
     if (record == NULL || record->how == HOW_PERSISTENT || attribute_reference(m, handle) != NULL)
         return false;
     const struct mention *mention = mention_of(m, record->how == HOW_GLOBAL ? handle : record->callable);
-    return mention != NULL && (mention->row == NULL || mention->row->role != ROLE_GETATTR);
+    return mention != NULL && (mention->row == NULL || (mention->row->uses & USE_MEMBER) != 0);
 }
 
 /* The one harmless form of calling what is dangerous otherwise: getattr(target, "plain"), _load_from_bytes(bytes). */

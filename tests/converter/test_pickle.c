@@ -466,6 +466,12 @@ static const struct naming {
     {BYTES("c__builtin__\ngetattr\nq\0"
            "0h\0(h\0(cmy\nA\nS'b'\ntRS'c'\ntR."),
      "dangerous", true},
+    {BYTES("c__builtin__\ngetattr\n(cpathlib\nPosixPath\nS'unlink'\ntR."), "dangerous", true},
+    {BYTES("c__builtin__\ngetattr\n(cpathlib\nPosixPath\n(S'x'\ntRS'unlink'\ntR."), "dangerous", true},
+    {BYTES("c__builtin__\ngetattr\nq\0"
+           "0cmy\nmap\n(h\0(cmy\nColor\nS'BLUE'\ntRtR."),
+     "dangerous", true},
+    {BYTES("\x80\4\x8c\7pathlib\x8c\x10PosixPath.unlink\x93."), "inert-unknown", false},
     {BYTES("cfunctools\npartial\n(cmy\nf\ntR."), "reviewed", true},
     {BYTES("cfunctools\npartial\n(cmy\nf\ntR)R."), "inert-unknown", true},
     {BYTES("ctorch.storage\n_load_from_bytes\n(C\1xtR."), "data-only", true},
