@@ -459,7 +459,7 @@ static inline bool is_metadata(tv_span raw, bool escaped)
 /* One member of the header: a tensor, or the metadata. */
 static inline uint64_t take_member(reader *r, uint64_t at)
 {
-    json_string key;
+    json_string key = {0, 0, false, false};
     at = take(r, take_string(r, skip(r, at), &key), ':');
     if (at == NOWHERE)
         return NOWHERE;

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): TYPE is a type */
 /* Defines `static void NAME(TYPE *items, uint64_t count)`, which sorts so that !BEFORE(&items[i + 1], &items[i]). */
 #define DEFINE_HEAP_SORT(NAME, TYPE, BEFORE)                                                                           \
     static void NAME##_sift(TYPE *items, uint64_t count, uint64_t root)                                                \
@@ -32,5 +33,6 @@
             NAME##_sift(items, last - 1, 0);                                                                           \
         }                                                                                                              \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

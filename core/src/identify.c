@@ -13,7 +13,7 @@ typedef struct magic_row {
 } magic_row;
 
 static const magic_row magics[] = {
-#define TV_MAGIC(at, bytes, kind) {at, sizeof bytes - 1, bytes, TV_KIND_##kind},
+#define TV_MAGIC(at, bytes, kind) {at, sizeof(bytes) - 1, bytes, TV_KIND_##kind},
 #include "magic.def"
 #undef TV_MAGIC
 };

@@ -307,7 +307,8 @@ tv_status tv_header_write(const tv_entry *entries, uint64_t count, tv_pair *meta
     *size = PREFIX_BYTES + counted.size;
     if (capacity < *size)
         return TV_NO_MEMORY;
-    sink written = {out, 0};
+    sink written = {NULL, 0};
+    written.data = out;
     for (unsigned i = 0; i < PREFIX_BYTES; i++)
         put_byte(&written, (char)(uint8_t)(counted.size >> (8 * i) & 0xff));
     put_header(&written, &whole);
