@@ -26,9 +26,7 @@ struct zip_entry {
     uint64_t row_at;    /* offset of its row in the file, for findings */
     uint32_t crc;
     uint16_t method, flags, time, date;
-    bool is_folder;       /* the name ends in '/' */
-    bool has_wide_sizes;  /* the row took its sizes from a zip64 field */
-    bool has_wide_offset; /* the row took its offset from a zip64 field */
+    bool is_folder; /* the name ends in '/' */
 };
 
 struct zip {

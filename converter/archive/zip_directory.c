@@ -92,7 +92,7 @@ static bool same_or_sentinel(uint64_t narrow, uint64_t wide, uint64_t sentinel)
 /* Takes the zip64 record and its locator into account. end->start is the offset of the end record. */
 static tv_status read_wide(const struct source *source, tv_span narrow, struct ending *end, tv_findings *findings)
 {
-    uint8_t raw[RECORD64_SIZE + LOCATOR_SIZE];
+    uint8_t raw[RECORD64_SIZE + LOCATOR_SIZE] = {0};
     if (end->start < sizeof raw)
         return end_mismatch(findings, 0, "room for the zip64 record", end->start, sizeof raw);
     uint64_t at = end->start - sizeof raw;
@@ -122,7 +122,7 @@ static tv_status read_wide(const struct source *source, tv_span narrow, struct e
 
 static tv_status read_ending(const struct source *source, struct ending *end, tv_findings *findings)
 {
-    uint8_t raw[END_SIZE], magic[4] = {0};
+    uint8_t raw[END_SIZE] = {0}, magic[4] = {0};
     tv_status status = read_end(source, raw, findings);
     if (status != TV_OK)
         return status;
@@ -181,8 +181,6 @@ static tv_status take_wide(tv_span field, struct zip_entry *e, tv_findings *find
 {
     uint64_t at = 0;
     uint64_t *values[3] = {&e->size, &e->packed, &e->header_at};
-    e->has_wide_sizes = e->size == WIDE32 || e->packed == WIDE32;
-    e->has_wide_offset = e->header_at == WIDE32;
     for (int i = 0; i < 3; i++)
         if (*values[i] == WIDE32) {
             *values[i] = u64_at(field, at);

@@ -191,7 +191,7 @@ static tv_status check_descriptor(struct layout *l, const struct zip_entry *e, c
 /* One entry, which must start at l->at; moves l->at behind it. */
 static tv_status walk_entry(struct layout *l, struct zip_entry *e)
 {
-    uint8_t fixed[LOCAL_SIZE];
+    uint8_t fixed[LOCAL_SIZE] = {0};
     struct local local = {0};
     if (e->header_at < l->at)
         return refuse(l->findings,

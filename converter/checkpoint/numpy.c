@@ -78,7 +78,7 @@ static tv_status read_array(struct reading *r, tv_span name, uint64_t at, uint64
 {
     struct numpy_header header;
     struct ck_tensor view = {.name = pool_copy(&r->out->pool, name)};
-    tv_span text;
+    tv_span text = {NULL, 0};
     uint64_t data_at = 0;
     tv_status status = read_text(r, at, end, &text, &data_at);
     if (status != TV_OK)

@@ -3,28 +3,28 @@
 
 #include <tensorvet/checked.h>
 
-/* NumPy's element types: kind and size, and what they are in safetensors. Source: numpy/_core/_dtype.py. */
+/* NumPy's element types: what they are in safetensors, their kind and size. Source: numpy/_core/_dtype.py. */
 static const struct element {
-    char kind;
-    uint8_t size;
     const char *name;
     tv_dtype dtype;
+    char kind;
+    uint8_t size;
 } elements[] = {
-    {'b', 1, "bool", TV_BOOL},
-    {'i', 1, "int8", TV_I8},
-    {'i', 2, "int16", TV_I16},
-    {'i', 4, "int32", TV_I32},
-    {'i', 8, "int64", TV_I64},
-    {'u', 1, "uint8", TV_U8},
-    {'u', 2, "uint16", TV_U16},
-    {'u', 4, "uint32", TV_U32},
-    {'u', 8, "uint64", TV_U64},
-    {'f', 2, "float16", TV_F16},
-    {'f', 4, "float32", TV_F32},
-    {'f', 8, "float64", TV_F64},
-    {'c', 8, "complex64", TV_C64},
-    {'c', 16, "complex128", TV_DTYPE_COUNT},
-    {'f', 16, "longdouble", TV_DTYPE_COUNT},
+    {"bool", TV_BOOL, 'b', 1},
+    {"int8", TV_I8, 'i', 1},
+    {"int16", TV_I16, 'i', 2},
+    {"int32", TV_I32, 'i', 4},
+    {"int64", TV_I64, 'i', 8},
+    {"uint8", TV_U8, 'u', 1},
+    {"uint16", TV_U16, 'u', 2},
+    {"uint32", TV_U32, 'u', 4},
+    {"uint64", TV_U64, 'u', 8},
+    {"float16", TV_F16, 'f', 2},
+    {"float32", TV_F32, 'f', 4},
+    {"float64", TV_F64, 'f', 8},
+    {"complex64", TV_C64, 'c', 8},
+    {"complex128", TV_DTYPE_COUNT, 'c', 16},
+    {"longdouble", TV_DTYPE_COUNT, 'f', 16},
 };
 
 struct scan {

@@ -244,6 +244,7 @@ static tv_status read_stream(struct reading *r, uint64_t at, uint64_t end)
     r->find = find_placed;
     r->is_legacy = true;
     tv_status status = read_parts(&l);
+    r->container = NULL;
     pickle_free(&l.keys);
     vector_free(&l.names);
     vector_free(&l.by_name);

@@ -4,7 +4,7 @@
  * state_dict() would. Iterative; cycles are cut where they close; every step is charged against the limits. */
 #include <stdio.h>
 
-#include "../sort.h"
+#include "../select.h"
 #include "choose.h"
 #include "graph.h"
 #include "leaves.h"
@@ -20,8 +20,8 @@ struct frame {
     uint32_t index; /* of the next item of a sequence */
     struct mapping mapping;
     struct items items;
-    uint64_t path_size;       /* of the path to it */
-    uint64_t tensors, leaves; /* found when it was entered */
+    uint64_t path_size;                /* of the path to it */
+    uint64_t tensors, leaves, skipped; /* found when it was entered */
 };
 
 struct walk {
@@ -30,6 +30,7 @@ struct walk {
     struct vector path;   /* bytes: to the current child */
     bool odd_name;        /* the path holds a key that has no text */
     struct leaves leaves; /* what is no tensor */
+    uint64_t skipped;     /* of them: tensors that safetensors cannot hold (--skip-unsupported) */
     struct groups groups;
 };
 
@@ -119,8 +120,13 @@ static tv_status check_name(struct walk *w, tv_span name)
     return refuse(w->r->findings, (struct refusal){TV_FIND_TENSOR_NAME_INVALID, TV_NO_OFFSET, name, trouble, 0, 0});
 }
 
-static tv_status refuse_unsupported(struct walk *w, const char *what)
+/* A tensor that safetensors cannot hold stops a conversion, unless those are to be skipped: then it is listed. */
+static tv_status meet_unsupported(struct walk *w, const char *what)
 {
+    if (w->r->options->skip_unsupported) {
+        w->skipped++;
+        return drop(w, NO_VALUE, what);
+    }
     return refuse(w->r->findings, (struct refusal){TV_FIND_TENSOR_UNSUPPORTED, TV_NO_OFFSET, path_of(w), what, 0, 0});
 }
 
@@ -128,10 +134,10 @@ static tv_status add_tensor(struct walk *w, const struct ck_tensor *view)
 {
     tv_span name = w->path.count == 0 ? tv_span_str("tensor") : path_of(w);
     tv_status status = check_name(w, name);
-    if (status == TV_OK && view->dtype == TV_DTYPE_COUNT && !w->r->options->whole)
-        status = refuse_unsupported(w, view->source_dtype);
     if (status != TV_OK)
         return status;
+    if (view->dtype == TV_DTYPE_COUNT && !w->r->options->whole)
+        return meet_unsupported(w, view->source_dtype);
     if (w->r->out->tensors.count >= w->r->options->limits->tensors)
         return refuse(w->r->findings, (struct refusal){.id = TV_FIND_TOO_MANY_TENSORS,
                                                        .offset = TV_NO_OFFSET,
@@ -195,7 +201,8 @@ static tv_status enter(struct walk *w, uint32_t handle, uint8_t form, uint32_t s
                         .state = state,
                         .path_size = w->path.count,
                         .tensors = w->r->out->tensors.count,
-                        .leaves = leaves_count(&w->leaves)};
+                        .leaves = leaves_count(&w->leaves),
+                        .skipped = w->skipped};
     begin_form(w, f);
     return TV_OK;
 }
@@ -213,7 +220,7 @@ static tv_status visit(struct walk *w, uint32_t handle)
         if (m->what == MEANS_TENSOR)
             return add_tensor(w, vector_at(&w->r->views, m->index));
         if (m->what == MEANS_UNSUPPORTED)
-            return w->r->options->whole ? drop(w, NO_VALUE, m->why) : refuse_unsupported(w, m->why);
+            return w->r->options->whole ? drop(w, NO_VALUE, m->why) : meet_unsupported(w, m->why);
         if (m->what == MEANS_STORAGE)
             return drop(w, NO_VALUE, "storage");
     }
@@ -286,7 +293,7 @@ static tv_status leave(struct walk *w, const struct frame *f)
     if (w->frames.count == 2)
         groups_note(&w->groups, &w->r->out->tensors, f->tensors, path_of(w));
     w->frames.count--;
-    if (!is_listed || w->r->out->tensors.count != f->tensors)
+    if (!is_listed || w->r->out->tensors.count != f->tensors || w->skipped != f->skipped)
         return TV_OK;
     leaves_cut(&w->leaves, f->leaves);
     return drop(w, f->handle, NULL);
@@ -313,34 +320,6 @@ static tv_status step(struct walk *w)
     return status;
 }
 
-static bool by_name(const void *context, uint32_t a, uint32_t b)
-{
-    const struct ck_tensor *tensors = context;
-    int order = tv_span_compare(tensors[a].name, tensors[b].name);
-    return order != 0 ? order < 0 : a < b;
-}
-
-/* Two tensors of one name cannot both be written. */
-static tv_status check_unique(struct reading *r)
-{
-    const struct ck_tensor *tensors = r->out->tensors.data;
-    struct vector order = {.each = sizeof(uint32_t), .budget = &r->out->budget};
-    tv_status status = TV_OK;
-    uint64_t count = r->out->tensors.count;
-    uint32_t *items = vector_extend(&order, count);
-    if (items == NULL)
-        return refuse_memory(r->findings);
-    for (uint64_t i = 0; i < count; i++)
-        items[i] = (uint32_t)i;
-    sort_items(items, count, by_name, tensors);
-    for (uint64_t i = 1; i < count && status == TV_OK; i++)
-        if (tv_span_equal(tensors[items[i - 1]].name, tensors[items[i]].name))
-            status = refuse(r->findings, (struct refusal){TV_FIND_TENSOR_NAME_CLASH, TV_NO_OFFSET,
-                                                          tensors[items[i]].name, NULL, 0, 0});
-    vector_free(&order);
-    return status;
-}
-
 static tv_status walk_from(struct walk *w, uint32_t root)
 {
     tv_status status = visit(w, root);
@@ -354,7 +333,7 @@ static tv_status walk_from(struct walk *w, uint32_t root)
         status = groups_check(&w->groups, w->r->out->tensors.count, w->r->findings);
     if (status == TV_OK && w->r->out->tensors.count == 0)
         status = refuse(w->r->findings, (struct refusal){.id = TV_FIND_NO_TENSORS, .offset = TV_NO_OFFSET});
-    return status == TV_OK ? check_unique(w->r) : status;
+    return status == TV_OK ? check_unique_names(w->r->out, w->r->findings) : status;
 }
 
 tv_status walk_tensors(struct reading *r)

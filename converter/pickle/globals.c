@@ -14,6 +14,7 @@
 #define KNOWN(module, name, role, uses, reason)                                                                        \
     ROW(module, name, TV_CLASS_DATA_ONLY, ROLE_##role, uses, TORCH_NONE, reason)
 #define REVIEWED(module, name, uses, reason) ROW(module, name, TV_CLASS_REVIEWED, ROLE_NONE, uses, TORCH_NONE, reason)
+#define MODULE(module, name)                 REVIEWED(module, name, USE_NEW | USE_BUILD | USE_PASSED, "keeps what it is given")
 #define DANGEROUS(module, name, reason)      ROW(module, name, TV_CLASS_DANGEROUS, ROLE_NONE, 0, TORCH_NONE, reason)
 #define LOADS(module, name, role, reason)    ROW(module, name, TV_CLASS_DANGEROUS, ROLE_##role, 0, TORCH_NONE, reason)
 #define GETATTR(module, name, reason)        ROW(module, name, TV_CLASS_DANGEROUS, ROLE_GETATTR, 0, TORCH_NONE, reason)
@@ -27,6 +28,7 @@
 static const struct global_row table[] = {
 #include "../checkpoint/dtypes.def"
 #include "globals.def"
+#include "globals_torch.def"
 };
 
 /* Is `module` the row's module, or below it? */

@@ -164,6 +164,14 @@ tv_status do_obj(struct machine *m)
     return status != TV_OK ? status : call(m, HOW_INSTANCE, callable, args, NO_VALUE);
 }
 
+/* A state that is no object, or a dictionary: reading others may run code of theirs (OmegaConf resolves on access). */
+static bool is_plain_state(struct machine *m, uint32_t state)
+{
+    const struct record *record = pickle_record(m->pickle, state);
+    const struct mention *maker = record == NULL ? NULL : mention_of(m, record->callable);
+    return record == NULL || (maker != NULL && maker->row != NULL && maker->row->role == ROLE_MAPPING);
+}
+
 /* The state goes to the record's list of states. */
 tv_status do_build(struct machine *m)
 {
@@ -171,7 +179,7 @@ tv_status do_build(struct machine *m)
     if (!pickle_is(m->pickle, target, V_RECORD))
         return op_type_mismatch(m, target);
     struct record *record = vector_at(&m->pickle->records, pickle_value(m->pickle, target)->as.record);
-    mark_use(m, target, USE_BUILD);
+    mark_use(m, target, is_plain_state(m, state) ? USE_BUILD : USE_BUILD | USE_MISTAKEN);
     if (record->states == NO_VALUE) {
         tv_status status = make_new(m, empty_container(V_LIST), &record->states);
         if (status != TV_OK)

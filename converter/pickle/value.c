@@ -5,7 +5,7 @@ enum { CHUNK_NEXT, CHUNK_CAPACITY, CHUNK_COUNT, CHUNK_ITEMS };
 enum { CHUNK_SMALLEST = 4, CHUNK_DOUBLES_TO = 1024 };
 
 static const char *const type_names[] = {
-#define VALUE(NAME, name) [V_##NAME] = name,
+#define VALUE(NAME, name) [V_##NAME] = (name),
     VALUE_TYPES(VALUE)
 #undef VALUE
 };
