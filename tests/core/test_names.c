@@ -133,6 +133,53 @@ TEST(the_list_finds_the_earliest, "the slow way finds the same duplicate as the 
     }
 }
 
+enum { ATTACK = 600, ATTACK_SEED = 42 };
+
+/* Names that all ask for the same place of a table for ATTACK names, keyed with a seed the attacker knows. */
+static void find_colliding(char names[ATTACK][16])
+{
+    char raw[16];
+    uint64_t found = 0, places = 0;
+    tv_arena arena;
+    struct names one = {0};
+    add_name(&one, "xxxxxxxxxxxx");
+    name_table table = table_for(&one, ATTACK_SEED, &arena);
+    places = ATTACK + ATTACK / 2 + 2;
+    table.places = 1; /* prefetches cell 0 alone, and hashes all the same */
+    for (uint64_t i = 0; found < ATTACK; i++) {
+        (void)snprintf(raw, sizeof raw, "n%011" PRIx64, i);
+        memcpy(one.text.data + one.at[0], raw, 12);
+        uint64_t hash = name_table_hash(&table, one.at[0], 12, false);
+        if (((hash >> 32) * places) >> 32 == 7)
+            memcpy(names[found++], raw, 13);
+    }
+    free(arena.base);
+    free_names(&one);
+}
+
+TEST(attack, "a header of names made to collide under a known seed gets the verdict that it gets under any other")
+{
+    static char names[ATTACK][16];
+    tv_limits limits = tv_limits_default();
+    find_colliding(names);
+    for (unsigned twice = 0; twice < 2; twice++) {
+        struct text text = {0};
+        for (unsigned i = 0; i < ATTACK; i++)
+            add_text(&text, "%s\"%s\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}", i > 0 ? "," : "{",
+                     names[twice == 1 && i == ATTACK - 1 ? 3 : i]);
+        add_text(&text, "}");
+        struct file file = file_of(text.data, 0);
+        struct vetted *attacked = vet(&file, &limits, ATTACK_SEED), *other = vet(&file, &limits, 1);
+        CHECK(attacked->status == other->status && attacked->status == (twice == 1 ? TV_REJECTED : TV_OK));
+        CHECK(twice == 0 || (attacked->error->id == TV_FIND_DUPLICATE_KEY &&
+                             attacked->error->offset == other->error->offset && attacked->error->a == other->error->a));
+        vetted_free(attacked);
+        vetted_free(other);
+        file_free(&file);
+        free(text.data);
+    }
+}
+
 int main(int argc, char **argv)
 {
     return run_tests(argc, argv);

@@ -37,6 +37,35 @@ TEST(rich_is_good, "the file that the others break is accepted")
     file_free(&file);
 }
 
+TEST(reads_back, "names, shapes and metadata come out decoded")
+{
+    tv_limits limits = tv_limits_default();
+    struct file file = file_of(rich, RICH_DATA);
+    struct vetted *v = vet(&file, &limits, 0);
+    tv_span key, value, name;
+    uint32_t cursor = 0;
+    uint64_t shape[2];
+    char text[16];
+    CHECK(tv_metadata_next(&v->index, &cursor, &key, &value) && tv_span_is(key, "format") && tv_span_is(value, "pt"));
+    CHECK(tv_metadata_next(&v->index, &cursor, &key, &value) && tv_json_unescape(key, text, sizeof text) == 1);
+    CHECK(text[0] == 'k' && tv_json_unescape(value, text, sizeof text) == 5 &&
+          memcmp(text, "v\xf0\x9f\x98\x80", 5) == 0);
+    CHECK(!tv_metadata_next(&v->index, &cursor, &key, &value) && !tv_metadata_next(&v->index, &cursor, &key, &value));
+    CHECK(tv_tensor_name_span(&v->index, &v->index.tensors[3], &name) && tv_span_is(name, "scalar"));
+    CHECK(!tv_tensor_name_span(&v->index, &v->index.tensors[2], &name) && name.size == 0);
+    CHECK(tv_tensor_name(&v->index, &v->index.tensors[2], text, 2) == 3 && text[0] == 'z' && text[1] == '"');
+    tv_tensor_shape(&v->index, &v->index.tensors[1], shape);
+    CHECK(shape[0] == 0 && shape[1] == 99999 && v->index.tensors[3].rank == 0);
+    vetted_free(v);
+    file_free(&file);
+    file = file_of("{}", 0);
+    v = vet(&file, &limits, 0);
+    cursor = 0;
+    CHECK(v->status == TV_OK && !tv_metadata_next(&v->index, &cursor, &key, &value));
+    vetted_free(v);
+    file_free(&file);
+}
+
 TEST(truncated_anywhere,
      "a file cut at any byte asks for more while the size is the old one, and is refused for its new size")
 {
