@@ -288,6 +288,6 @@ other("seven.pt", "a 7z archive", "unsupported-kind", b"7z\xbc\xaf\x27\x1c" + by
 other("gguf.bin", "a GGUF model", "unsupported-kind", b"GGUF\x03" + bytes(40), "gguf", **UNREAD)
 other("hdf5.bin", "an HDF5 file", "unsupported-kind", b"\x89HDF\r\n\x1a\n" + bytes(40), "hdf5", **UNREAD)
 other("noise.bin", "bytes of no kind", "unsupported-kind", bytes(range(200, 256)) * 3, "unknown", **UNREAD)
-other("torchscript.pt", "a TorchScript archive: its loader runs code", "loader-executes",
-      weights(extra=[Entry(b"archive/constants.pkl", program(b")")), Entry(b"archive/code/__torch__.py", b"x = 1\n")]),
-      "torchscript")
+case("torchscript.pt", "a TorchScript archive: its loader runs code, its tensors can be had without", ["loader-executes"],
+     weights(extra=[Entry(b"archive/constants.pkl", program(b")")), Entry(b"archive/code/__torch__.py", b"x = 1\n")]),
+     kind="torchscript", worst=None, convert="accept", convert_findings=[], tensors=KEPT)

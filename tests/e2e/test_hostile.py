@@ -42,6 +42,7 @@ class Hostile(Case):
         for number, entry in enumerate(manifest("hostile/")):
             with self.subTest(entry["path"]):
                 expected, output = entry["convert"], f"{number}.safetensors"
+                self.empty()
                 status, line = one_report("convert", corpus_file(entry), "-o", output, cwd=self.folder)
                 self.assertEqual(line["verdict"], expected["verdict"], line["findings"])
                 self.no_canary()
