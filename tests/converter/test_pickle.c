@@ -472,6 +472,15 @@ static const struct naming {
            "0cmy\nmap\n(h\0(cmy\nColor\nS'BLUE'\ntRtR."),
      "dangerous", true},
     {BYTES("\x80\4\x8c\7pathlib\x8c\x10PosixPath.unlink\x93."), "inert-unknown", false},
+    {BYTES("ctorch.nn.modules.linear\nLinear\n)\x81}b."), "reviewed", true},
+    {BYTES("ctorch.nn.modules.linear\nLinear\n)\x81"
+           "cmy\nConfig\n)\x81"
+           "b."),
+     "inert-unknown", true},
+    {BYTES("ctorch.nn.modules.linear\nLinear\n)\x81"
+           "ccollections\nOrderedDict\n)Rb."),
+     "reviewed", true},
+    {BYTES("c__builtin__\ngetattr\n(ctransformers.trainer_utils\nHubStrategy\nS'END'\ntR."), "reviewed", true},
     {BYTES("cfunctools\npartial\n(cmy\nf\ntR."), "reviewed", true},
     {BYTES("cfunctools\npartial\n(cmy\nf\ntR)R."), "inert-unknown", true},
     {BYTES("ctorch.storage\n_load_from_bytes\n(C\1xtR."), "data-only", true},
