@@ -96,11 +96,40 @@ static bool set_ties(struct settings *settings, const char *argument)
     return settings->convert.ties == TIES_COPY || strcmp(argument, "drop") == 0;
 }
 
+/* Adds to a list of as many as a job can carry. */
+static bool add_text(const char **list, uint32_t *count, const char *argument)
+{
+    if (*count == JOB_LIST_MAX)
+        return false;
+    list[(*count)++] = argument;
+    return true;
+}
+
 static bool set_discard(struct settings *settings, const char *argument)
 {
-    if (settings->convert.discards == JOB_LIST_MAX)
-        return false;
-    settings->convert.discard[settings->convert.discards++] = argument;
+    return add_text(settings->convert.discard, &settings->convert.discards, argument);
+}
+
+static bool set_include(struct settings *settings, const char *argument)
+{
+    return add_text(settings->convert.include, &settings->convert.includes, argument);
+}
+
+static bool set_exclude(struct settings *settings, const char *argument)
+{
+    return add_text(settings->convert.exclude, &settings->convert.excludes, argument);
+}
+
+static bool set_strip_prefix(struct settings *settings, const char *argument)
+{
+    settings->convert.strip = argument;
+    return *argument != '\0';
+}
+
+static bool set_skip_unsupported(struct settings *settings, const char *argument)
+{
+    (void)argument;
+    settings->convert.skip_unsupported = true;
     return true;
 }
 
@@ -135,6 +164,11 @@ static const struct row {
     {CONVERT, 0, "out-dir", "DIR", "write outputs into that folder, made if missing", set_out_dir},
     {CONVERT, 0, "key", "PATH", "convert what is at that path: names joined by dots, or a JSON array; . is all",
      set_key},
+    {CONVERT, 0, "include", "GLOB", "take only tensors whose names match; may be repeated", set_include},
+    {CONVERT, 0, "exclude", "GLOB", "leave out tensors whose names match; may be repeated", set_exclude},
+    {CONVERT, 0, "strip-prefix", "PREFIX", "take that off the names that begin with it", set_strip_prefix},
+    {CONVERT, 0, "skip-unsupported", NULL, "leave out tensors that safetensors cannot hold, and list them",
+     set_skip_unsupported},
     {CONVERT, 0, "ties", "drop|copy", "tensors of several names: keep one name (default), or write each", set_ties},
     {CONVERT, 0, "discard", "NAME", "do not keep that name of a tie; may be repeated", set_discard},
     {CONVERT, 0, "disarm", NULL, "take the tensors even of files that name dangerous globals; nothing is run",

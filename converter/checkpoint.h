@@ -69,9 +69,10 @@ struct checkpoint {
 
 struct ck_options {
     const tv_limits *limits;
-    const char *key;   /* --key or NULL */
-    bool want_tensors; /* false: only judge the pickle (check), true: build the tensor table */
-    bool whole;        /* with want_tensors: the whole root, nothing chosen (inspect, check) */
+    const char *key;       /* --key or NULL */
+    bool want_tensors;     /* false: only judge the pickle (check), true: build the tensor table */
+    bool skip_unsupported; /* tensors without an equivalent in safetensors are dropped and listed, not refused */
+    bool whole;            /* with want_tensors: the whole root, nothing chosen (inspect, check) */
 };
 
 /* Reads the source, whose kind is one of the checkpoint kinds. TV_OK: the table is filled, and findings hold no error

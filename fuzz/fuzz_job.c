@@ -16,9 +16,14 @@ static void check_same(const struct job *a, const struct job *b)
 {
     PROMISE(a->kind == b->kind && a->ties == b->ties && a->disarm == b->disarm && a->plan_only == b->plan_only);
     PROMISE(a->want_rows == b->want_rows && a->seed == b->seed && a->discards == b->discards);
-    PROMISE(same_text(a->key, b->key));
+    PROMISE(a->includes == b->includes && a->excludes == b->excludes && a->skip_unsupported == b->skip_unsupported);
+    PROMISE(same_text(a->key, b->key) && same_text(a->strip, b->strip));
     for (uint32_t i = 0; i < a->discards; i++)
         PROMISE(same_text(a->discard[i], b->discard[i]));
+    for (uint32_t i = 0; i < a->includes; i++)
+        PROMISE(same_text(a->include[i], b->include[i]));
+    for (uint32_t i = 0; i < a->excludes; i++)
+        PROMISE(same_text(a->exclude[i], b->exclude[i]));
     PROMISE(memcmp(&a->limits, &b->limits, sizeof a->limits) == 0);
 }
 
@@ -48,7 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         argv[argc++] = text + at;
     oracle_ran();
     if (job_from_argv(argc, argv, &job)) {
-        PROMISE(job.kind < JOB_COUNT && job.discards <= JOB_LIST_MAX);
+        PROMISE(job.kind < JOB_COUNT && job.discards <= JOB_LIST_MAX && job.includes <= JOB_LIST_MAX &&
+                job.excludes <= JOB_LIST_MAX);
         check_round_trip(&job);
         oracle_accepted();
     }

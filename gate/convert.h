@@ -15,9 +15,12 @@ struct convert_options {
     const char *out_dir; /* --out-dir; NULL: beside the input */
     const char *key;     /* --key; NULL: choose */
     enum job_ties ties;
-    bool disarm, overwrite, dry_run;
-    const char *discard[JOB_LIST_MAX];
-    uint32_t discards;
+    bool disarm, overwrite, dry_run, skip_unsupported;
+    const char *strip;                 /* --strip-prefix; NULL: none */
+    const char *discard[JOB_LIST_MAX]; /* --discard, --include, --exclude */
+    const char *include[JOB_LIST_MAX];
+    const char *exclude[JOB_LIST_MAX];
+    uint32_t discards, includes, excludes;
 };
 
 /* Converts files and folders, and reports each. */

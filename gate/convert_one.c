@@ -130,8 +130,14 @@ static void run(struct making *making)
     job.disarm = options->disarm;
     job.plan_only = options->dry_run;
     job.want_rows = true;
+    job.skip_unsupported = options->skip_unsupported;
+    job.strip = options->strip;
     job.discards = options->discards;
     memcpy(job.discard, options->discard, sizeof job.discard);
+    job.includes = options->includes;
+    memcpy(job.include, options->include, sizeof job.include);
+    job.excludes = options->excludes;
+    memcpy(job.exclude, options->exclude, sizeof job.exclude);
     if (!options->dry_run)
         listener.tensor = NULL;
     if (session->on_file != NULL)
@@ -186,11 +192,12 @@ static bool names_dangerous(const tv_findings *findings)
     return false;
 }
 
-/* A folder holds checkpoints without tensors by habit (training_args.bin): nothing to convert, and nothing wrong. */
-static bool holds_no_tensors(const tv_findings *findings)
+/* A folder holds checkpoints without tensors by habit (training_args.bin), or without any that are selected: nothing to
+ * convert, and nothing wrong. */
+static bool has_nothing_to_convert(const tv_findings *findings)
 {
     const tv_finding *error = tv_findings_first_error(findings);
-    return error != NULL && error->id == TV_FIND_NO_TENSORS;
+    return error != NULL && (error->id == TV_FIND_NO_TENSORS || error->id == TV_FIND_NOTHING_SELECTED);
 }
 
 /* What `check` would say of the source. A verified conversion has read all of it. */
@@ -211,7 +218,7 @@ static struct judgement tell(struct making *making)
     struct statvfs space;
     report.judgement = judge(making);
     report.seconds = clock_seconds() - making->start;
-    if (making->conversion->in_top >= 0 && holds_no_tensors(report.findings))
+    if (making->conversion->in_top >= 0 && has_nothing_to_convert(report.findings))
         report.judgement = (struct judgement){.verdict = VERDICT_UNJUDGED};
     report.source_verdict = judge_source(making);
     report.disarmed = making->options->disarm && names_dangerous(report.findings);

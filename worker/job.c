@@ -13,16 +13,21 @@ static const struct field {
     const char *name;
     enum field_type type;
     size_t offset;
+    size_t count; /* FIELD_LIST: where the number of its texts is */
 } fields[] = {
-    {"key", FIELD_TEXT, offsetof(struct job, key)},
-    {"ties", FIELD_TIES, offsetof(struct job, ties)},
-    {"disarm", FIELD_BOOL, offsetof(struct job, disarm)},
-    {"called-safetensors", FIELD_BOOL, offsetof(struct job, called_safetensors)},
-    {"want-rows", FIELD_BOOL, offsetof(struct job, want_rows)},
-    {"plan-only", FIELD_BOOL, offsetof(struct job, plan_only)},
-    {"diagnose", FIELD_BOOL, offsetof(struct job, diagnose)},
-    {"seed", FIELD_U64, offsetof(struct job, seed)},
-    {"discard", FIELD_LIST, offsetof(struct job, discard)},
+    {"key", FIELD_TEXT, offsetof(struct job, key), 0},
+    {"ties", FIELD_TIES, offsetof(struct job, ties), 0},
+    {"disarm", FIELD_BOOL, offsetof(struct job, disarm), 0},
+    {"called-safetensors", FIELD_BOOL, offsetof(struct job, called_safetensors), 0},
+    {"want-rows", FIELD_BOOL, offsetof(struct job, want_rows), 0},
+    {"plan-only", FIELD_BOOL, offsetof(struct job, plan_only), 0},
+    {"diagnose", FIELD_BOOL, offsetof(struct job, diagnose), 0},
+    {"seed", FIELD_U64, offsetof(struct job, seed), 0},
+    {"skip-unsupported", FIELD_BOOL, offsetof(struct job, skip_unsupported), 0},
+    {"strip-prefix", FIELD_TEXT, offsetof(struct job, strip), 0},
+    {"discard", FIELD_LIST, offsetof(struct job, discard), offsetof(struct job, discards)},
+    {"include", FIELD_LIST, offsetof(struct job, include), offsetof(struct job, includes)},
+    {"exclude", FIELD_LIST, offsetof(struct job, exclude), offsetof(struct job, excludes)},
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 
@@ -136,6 +141,17 @@ static uint64_t number_of(const struct job *job, const struct field *field)
     return 0;
 }
 
+static void put_list_field(struct writer *w, const struct job *job, const struct field *field)
+{
+    uint32_t count = 0;
+    memcpy(&count, (const char *)job + field->count, sizeof(count));
+    for (uint32_t i = 0; i < count && i < JOB_LIST_MAX; i++) {
+        const char *text = NULL;
+        memcpy(&text, (const char *)job + field->offset + i * sizeof(text), sizeof(text));
+        put_text_field(w, field->name, text);
+    }
+}
+
 static void put_field(struct writer *w, const struct job *job, const struct field *field)
 {
     if (field->type == FIELD_TEXT) {
@@ -144,8 +160,7 @@ static void put_field(struct writer *w, const struct job *job, const struct fiel
         if (text != NULL)
             put_text_field(w, field->name, text);
     } else if (field->type == FIELD_LIST) {
-        for (uint32_t i = 0; i < job->discards && i < JOB_LIST_MAX; i++)
-            put_text_field(w, field->name, job->discard[i]);
+        put_list_field(w, job, field);
     } else if (number_of(job, field) != 0) {
         put_number_field(w, "", field->name, number_of(job, field));
     }
@@ -246,18 +261,26 @@ static bool set_number(struct job *job, const struct field *field, const char *t
     return true;
 }
 
+static bool add_to_list(struct job *job, const struct field *field, char *text)
+{
+    uint32_t count = 0;
+    memcpy(&count, (const char *)job + field->count, sizeof(count));
+    if (count >= JOB_LIST_MAX)
+        return false;
+    memcpy((char *)job + field->offset + count * sizeof(text), &text, sizeof(text));
+    count++;
+    memcpy((char *)job + field->count, &count, sizeof(count));
+    return decode(text);
+}
+
 static bool set_field(struct job *job, const struct field *field, char *text)
 {
     if (field->type == FIELD_TEXT) {
         memcpy((char *)job + field->offset, &text, sizeof(text));
         return decode(text);
     }
-    if (field->type == FIELD_LIST) {
-        if (job->discards >= JOB_LIST_MAX)
-            return false;
-        job->discard[job->discards++] = text;
-        return decode(text);
-    }
+    if (field->type == FIELD_LIST)
+        return add_to_list(job, field, text);
     return set_number(job, field, text);
 }
 

@@ -42,8 +42,12 @@ struct job {
     bool want_rows;          /* send TENSOR, METADATA and GLOBAL rows (inspect; -v) */
     bool diagnose;           /* the jail tells which call it did not allow; the broker tries so after a violation */
     uint64_t seed;           /* for the name tables: the broker draws it */
+    bool skip_unsupported;   /* leave out tensors that safetensors cannot hold */
+    const char *strip;       /* --strip-prefix, or NULL */
     const char *discard[JOB_LIST_MAX]; /* --discard */
-    uint32_t discards;
+    const char *include[JOB_LIST_MAX]; /* --include */
+    const char *exclude[JOB_LIST_MAX]; /* --exclude */
+    uint32_t discards, includes, excludes;
 };
 
 /* "check"; "?" outside the table. */

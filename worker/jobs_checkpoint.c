@@ -49,12 +49,17 @@ static tv_status convert(struct run *run, struct checkpoint *table)
 tv_status job_checkpoint(struct run *run)
 {
     bool converts = run->job->kind == JOB_WRITE || run->job->kind == JOB_COMPARE;
-    struct ck_options options = {
-        .limits = &run->job->limits, .key = run->job->key, .want_tensors = true, .whole = !converts};
+    struct ck_options options = {.limits = &run->job->limits,
+                                 .key = run->job->key,
+                                 .want_tensors = true,
+                                 .whole = !converts,
+                                 .skip_unsupported = run->job->skip_unsupported};
     struct checkpoint table;
     tv_status status = checkpoint_read(&run->source, run->kind, &options, &table, &run->findings);
     if (run->job->kind == JOB_INSPECT || run->job->want_rows)
-        report_table(run, &table);
+        report_global_rows(run, &table);
+    if (!converts && (run->job->kind == JOB_INSPECT || run->job->want_rows))
+        report_tensor_rows(run, &table);
     if (status == TV_OK)
         status = converts ? convert(run, &table) : examine(run, &table);
     checkpoint_free(&table);

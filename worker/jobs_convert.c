@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <compare.h>
+#include <select.h>
 
 #include "jobs_internal.h"
 
@@ -62,7 +63,24 @@ static tv_status compare_table(struct run *run, const struct checkpoint *table, 
     return compare_output(&run->source, table, &output, &options, report_progress, run, &run->findings);
 }
 
+/* What the user selects of the table: the same for writer and comparer. Rows list what is left. */
+static tv_status select_from(struct run *run, struct checkpoint *table)
+{
+    const struct selection selection = {.include = run->job->include,
+                                        .includes = run->job->includes,
+                                        .exclude = run->job->exclude,
+                                        .excludes = run->job->excludes,
+                                        .strip = run->job->strip};
+    tv_status status = select_tensors(table, &selection, &run->findings);
+    if (status == TV_OK && run->job->want_rows)
+        report_tensor_rows(run, table);
+    return status;
+}
+
 tv_status convert_table(struct run *run, struct checkpoint *table, const struct kept_metadata *kept)
 {
+    tv_status status = select_from(run, table);
+    if (status != TV_OK)
+        return status;
     return run->job->kind == JOB_WRITE ? write_table(run, table, kept) : compare_table(run, table, kept);
 }

@@ -35,8 +35,9 @@ void report_output(struct run *run, uint64_t size);
 void report_result(struct run *run, enum frame_outcome outcome);
 /* A progress_fn; its context is the run. Sends a frame only now and then. */
 void report_progress(void *context, uint64_t done, uint64_t total);
-/* The rows of a tensor table: tensors and globals. */
-void report_table(struct run *run, const struct checkpoint *table);
+/* The rows of a tensor table. */
+void report_tensor_rows(struct run *run, const struct checkpoint *table);
+void report_global_rows(struct run *run, const struct checkpoint *table);
 /* What the plan leaves out or changes. */
 void report_plan(struct run *run, const struct checkpoint *table, const struct plan *plan);
 

@@ -107,12 +107,16 @@ static uint64_t place_of(const struct checkpoint *table, const struct ck_tensor 
            tensor->offset * tv_dtype_bits(tensor->dtype) / 8; /* inside the storage, as the reader found */
 }
 
-void report_table(struct run *run, const struct checkpoint *table)
+void report_tensor_rows(struct run *run, const struct checkpoint *table)
 {
     for (uint64_t i = 0; i < table->tensors.count; i++) {
         const struct ck_tensor *tensor = vector_at(&table->tensors, i);
         report_tensor(run, tensor, place_of(table, tensor));
     }
+}
+
+void report_global_rows(struct run *run, const struct checkpoint *table)
+{
     for (uint64_t i = 0; i < table->globals.count; i++)
         report_global(run, vector_at(&table->globals, i));
 }

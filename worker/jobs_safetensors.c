@@ -72,7 +72,13 @@ static tv_status read_header(struct run *run, struct header *header)
                           &run->findings);
 }
 
-/* TENSOR and METADATA rows. Goes through a tensor table: the same form as for checkpoints. */
+static bool converts(const struct run *run)
+{
+    return run->job->kind == JOB_WRITE || run->job->kind == JOB_COMPARE;
+}
+
+/* TENSOR and METADATA rows. Goes through a tensor table: the same form as for checkpoints. A conversion lists the
+ * tensors that it selects itself. */
 static tv_status report_rows(struct run *run, const tv_index *index)
 {
     struct checkpoint table;
@@ -80,7 +86,8 @@ static tv_status report_rows(struct run *run, const tv_index *index)
     uint64_t count = 0;
     tv_status status = table_of_index(index, &run->job->limits, &table, &pairs, &count);
     if (status == TV_OK) {
-        report_table(run, &table);
+        if (!converts(run))
+            report_tensor_rows(run, &table);
         for (uint64_t i = 0; i < count; i++)
             report_metadata(run, pairs[i].key, pairs[i].value);
     }
@@ -132,6 +139,5 @@ static tv_status convert_safetensors(struct run *run)
 
 tv_status job_safetensors(struct run *run)
 {
-    bool convert = run->job->kind == JOB_WRITE || run->job->kind == JOB_COMPARE;
-    return convert ? convert_safetensors(run) : check_safetensors(run);
+    return converts(run) ? convert_safetensors(run) : check_safetensors(run);
 }

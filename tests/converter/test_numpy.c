@@ -19,7 +19,7 @@ static tv_findings *read_table(struct checkpoint *table, tv_span bytes, tv_kind 
     static tv_limits limits;
     limits = tv_limits_default();
     struct source source = source_of_memory(bytes);
-    struct ck_options options = {&limits, NULL, true, whole};
+    struct ck_options options = {.limits = &limits, .want_tensors = true, .whole = whole};
     tv_findings *findings = calloc(1, sizeof *findings);
     CHECK(findings != NULL);
     tv_status status = checkpoint_read(&source, kind, &options, table, findings);

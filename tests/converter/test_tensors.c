@@ -20,7 +20,7 @@ static void read_bytes(struct reading *r, tv_span bytes, tv_kind kind, const cha
     r->limits = tv_limits_default();
     r->findings = calloc(1, sizeof *r->findings);
     CHECK(r->findings != NULL);
-    struct ck_options options = {&r->limits, key, true, whole};
+    struct ck_options options = {.limits = &r->limits, .key = key, .want_tensors = true, .whole = whole};
     r->status = checkpoint_read(&source, kind, &options, &r->table, r->findings);
 }
 
@@ -327,7 +327,7 @@ TEST(walk_is_bounded, "a graph with 2^64 paths to nothing is given up at the lim
     r.limits.pickle_ops = 100000;
     r.limits.memory_bytes = 1u << 20;
     r.findings = calloc(1, sizeof *r.findings);
-    struct ck_options options = {&r.limits, NULL, true, true};
+    struct ck_options options = {.limits = &r.limits, .want_tensors = true, .whole = true};
     r.status = checkpoint_read(&source, TV_KIND_TORCH_ZIP, &options, &r.table, r.findings);
     CHECK_MSG(strcmp(first_error(r.findings), "limit-pickle") == 0, "%s", first_error(r.findings));
     end(&r);

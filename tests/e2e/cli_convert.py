@@ -3,9 +3,11 @@ import os
 import shutil
 import subprocess
 
-from support import COMMAND, Case, corpus_file, ids, main, manifest, one_report, report, tensorvet
+from support import (COMMAND, Case, corpus_file, ids, main, manifest, one_report, read_safetensors, report,
+                     tensorvet)
 
 from cli_report import safetensors
+from hostile_cases import FOUR, integer, mapping, tensor, weights
 
 GOOD = corpus_file(manifest("real/torch-2.13/dict")[0])
 TIED = corpus_file(manifest("real/torch-2.13/module-transformer")[0])
@@ -157,6 +159,54 @@ class Convert(Case):
         self.assertEqual(copy["tensors"], drop["tensors"] + len(drop["dropped_shared"]))
         _, other = self.convert(TIED, "-o", "other.safetensors", "--discard", row["kept"])
         self.assertEqual(other["dropped_shared"][0], {"name": row["kept"], "kept": row["name"]})
+
+    def names(self, path):
+        return sorted(read_safetensors(self.path(path))[1])
+
+    def test_selected_tensors(self):
+        """What is left out is listed; the comparer sees the same selection, or nothing would be published."""
+        for source in (GOOD, self.put("m.safetensors", safetensors([b"weight", b"bias"]))):
+            _, whole = self.convert(source, "-o", "all.safetensors", "--overwrite")
+            for option in (["--include", "we*"], ["--exclude", "b?as"], ["--include", "*", "--exclude", "[ab]*"]):
+                status, line = self.convert(source, "-o", "x.safetensors", "--overwrite", *option)
+                self.assertEqual((status, line["tensors"], line["verified"]), (0, whole["tensors"] - 1, True), option)
+                self.assertEqual([row["path"] for row in line["dropped_objects"]], ["bias"])
+                self.assertEqual(self.names("x.safetensors"), ["weight"])
+
+    def test_nothing_selected(self):
+        status, line = self.convert(GOOD, "-o", "x.safetensors", "--include", "no.such.*")
+        self.assertEqual((status, ids(line, "error")), (1, ["nothing-selected"]))
+        self.assert_only()
+
+    def test_nothing_selected_in_a_folder(self):
+        """A folder's files without a selected tensor are left alone."""
+        self.copy("m/a.pt")
+        self.copy("m/b.pt", TIED)
+        status, lines = report("convert", "m", "--include", "weight", cwd=self.folder)
+        self.assertEqual((status, [line["verdict"] for line in lines]), (0, ["accept", "unjudged", "accept"]))
+
+    def test_strip_prefix(self):
+        _, line = self.convert(GOOD, "-o", "x.safetensors", "--strip-prefix", "we")
+        self.assertEqual((line["verified"], self.names("x.safetensors")), (True, ["bias", "ight"]))
+        status, line = self.convert(GOOD, "-o", "y.safetensors", "--strip-prefix", "weight")
+        self.assertEqual((status, ids(line, "error")), (1, ["tensor-name-invalid"]))
+        self.assert_only("x.safetensors")
+
+    def test_a_dry_run_shows_what_is_selected(self):
+        _, line = self.convert("-n", GOOD, "--exclude", "bias", "--strip-prefix", "w")
+        self.assertEqual([row["name"] for row in line["tensor_list"]], ["eight"])
+
+    def test_skip_unsupported(self):
+        """Only what safetensors cannot hold is left out, by name."""
+        odd = tensor(size=(1,), count=1, kind="ComplexDoubleStorage", key="1")
+        source = self.put("m.pt", weights(mapping([("w", tensor()), ("g", mapping([("q", odd), ("n", integer(1))]))]),
+                                          storages={"0": FOUR, "1": FOUR}))
+        status, line = self.convert(source, "-o", "x.safetensors")
+        self.assertEqual((status, ids(line, "error")), (1, ["tensor-unsupported"]))
+        status, line = self.convert(source, "-o", "x.safetensors", "--skip-unsupported")
+        self.assertEqual((status, line["verified"]), (0, True))
+        self.assertEqual(line["dropped_objects"], [{"path": "g.q", "type": "complex128"}, {"path": "g.n", "type": "int"}])
+        self.assertEqual(self.names("x.safetensors"), ["w"])
 
     def test_a_key_that_leads_nowhere(self):
         status, line = self.convert(GOOD, "-o", "x.safetensors", "--key", "no.such")

@@ -42,9 +42,16 @@ TEST(full_job, "every field arrives, and every byte of a text")
                       .want_rows = true,
                       .diagnose = true,
                       .seed = UINT64_MAX,
-                      .discards = JOB_LIST_MAX};
-    for (uint32_t i = 0; i < JOB_LIST_MAX; i++)
+                      .skip_unsupported = true,
+                      .strip = text,
+                      .discards = JOB_LIST_MAX,
+                      .includes = JOB_LIST_MAX,
+                      .excludes = 1,
+                      .exclude = {"*.bias"}};
+    for (uint32_t i = 0; i < JOB_LIST_MAX; i++) {
         job.discard[i] = i % 2 == 0 ? "" : "a=b %41\n";
+        job.include[i] = i % 2 == 0 ? "include=*" : text;
+    }
     size_t limits = 0;
     const tv_limit_info *rows = tv_limit_table(&limits);
     for (size_t i = 0; i < limits; i++)
@@ -54,6 +61,9 @@ TEST(full_job, "every field arrives, and every byte of a text")
     CHECK(back.kind == JOB_WRITE && back.ties == TIES_COPY && back.disarm && back.want_rows && back.diagnose);
     CHECK(back.seed == UINT64_MAX && strcmp(back.key, text) == 0 && back.discards == JOB_LIST_MAX);
     CHECK(strcmp(back.discard[0], "") == 0 && strcmp(back.discard[63], "a=b %41\n") == 0);
+    CHECK(back.includes == JOB_LIST_MAX && strcmp(back.include[62], "include=*") == 0);
+    CHECK(strcmp(back.include[63], text) == 0 && back.excludes == 1 && strcmp(back.exclude[0], "*.bias") == 0);
+    CHECK(back.skip_unsupported && strcmp(back.strip, text) == 0);
     CHECK(memcmp(&back.limits, &job.limits, sizeof(job.limits)) == 0);
     free(argv);
 }
