@@ -12,7 +12,7 @@ BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config libseccomp-dev zlib1g
   libssl-dev)
 # shellcheck disable=SC2034
 CHECK_PACKAGES=(g++ clang clang-format clang-tidy libclang-rt-14-dev llvm shellcheck git
-  python3 python3-venv python3-numpy python3-torch)
+  ca-certificates python3 python3-venv python3-numpy python3-torch)
 
 say() { printf '%s\n' "$*"; }
 die() {
