@@ -53,7 +53,7 @@ static uint64_t deadline_after(uint64_t seconds)
     return tv_mul(seconds, 1000, &ms) && tv_add(now_ms(), ms, &deadline) ? deadline : UINT64_MAX;
 }
 
-static struct jail_budget budget_of(const struct job *job)
+struct jail_budget attend_budget(const struct job *job)
 {
     struct jail_budget budget = {.cpu_seconds = job->limits.cpu_seconds};
     const uint64_t most = UINT64_MAX - 2; /* as good as none, and still a limit: the largest means none to the kernel */
@@ -78,7 +78,7 @@ static int start_with(struct run *run, int report)
                                    .output = run->output,
                                    .report = report,
                                    .scratch = -1,
-                                   .budget = budget_of(run->job)};
+                                   .budget = attend_budget(run->job)};
     int error = jail_start(&spec, &run->process, &run->attended->failed_at);
     free(argv);
     return error;

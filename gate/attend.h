@@ -30,6 +30,9 @@ struct attended {
 void attend_worker(const struct broker *broker, const struct job *job, int source, int output,
                    const struct listener *listener, struct outcome *outcome, struct attended *attended);
 
+/* What a worker of that job may use up. */
+struct jail_budget attend_budget(const struct job *job);
+
 /* Ends of workers, as one table: adds the finding that this end deserves, if any. Returns whether the job is complete.
  * A violation is left to the caller, who can ask further: it gets no finding here. */
 bool attended_finding(const struct attended *attended, const struct job *job, struct outcome *outcome);

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -28,26 +29,37 @@ static void stop_ignoring_children(void)
         (void)signal(SIGCHLD, SIG_DFL);
 }
 
-int broker_open(struct broker *broker, const volatile int *stop)
+char *broker_worker_path(void)
 {
-    char folder[PATH_MAX], path[PATH_MAX + sizeof(TV_WORKER_PATH)];
-    *broker = (struct broker){.program = -1, .null = -1, .stop = stop};
-    stop_ignoring_children();
+    char folder[PATH_MAX], *path = NULL;
     ssize_t size = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
     if (size < 0)
-        return errno;
+        return NULL;
     folder[size] = '\0';
     char *slash = strrchr(folder, '/');
-    if (slash == NULL)
-        return ENOENT;
+    if (slash == NULL) {
+        errno = ENOENT;
+        return NULL;
+    }
     *slash = '\0';
-    (void)snprintf(path, sizeof(path), "%s/%s", folder, TV_WORKER_PATH);
-    broker->program = program_open(path);
-    if (broker->program < 0)
+    return asprintf(&path, "%s/%s", folder, TV_WORKER_PATH) < 0 ? NULL : path;
+}
+
+int broker_open(struct broker *broker, const volatile int *stop)
+{
+    *broker = (struct broker){.program = -1, .null = -1, .stop = stop};
+    stop_ignoring_children();
+    char *path = broker_worker_path();
+    if (path == NULL)
         return errno;
+    broker->program = program_open(path);
+    int error = errno;
+    free(path);
+    if (broker->program < 0)
+        return error;
     broker->null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (broker->null < 0) {
-        int error = errno;
+        error = errno;
         broker_close(broker);
         return error;
     }

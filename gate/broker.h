@@ -64,7 +64,9 @@ struct broker {
     const volatile int *stop; /* non-zero once a signal asked us to stop; NULL: never */
 };
 
-/* Opens the worker: ../libexec/tensorvet/tensorvet-worker beside the running command. 0, or an errno. Later frames,
+/* Where the worker is: ../libexec/tensorvet/tensorvet-worker beside the running command. malloc'd; NULL, with errno. */
+char *broker_worker_path(void);
+/* Opens the worker. 0, or an errno. Later frames,
  * jobs and findings need no other file, so that the caller may confine itself. Where SIGCHLD is ignored, it is set to
  * its default. */
 int broker_open(struct broker *broker, const volatile int *stop);

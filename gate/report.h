@@ -31,6 +31,7 @@ struct report {
     uint8_t digest[32]; /* SHA-256 of a safetensors header */
     bool complete;      /* examined to the end */
     bool has_size, has_digest;
+    const char *reproduce; /* the command that repeats a crash, or NULL; printable ASCII */
 
     /* REPORT_CONVERT */
     bool disarmed; /* dangerous globals were there, and were dropped */

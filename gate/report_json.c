@@ -186,6 +186,8 @@ bool report_as_json(const struct reporter *reporter, const struct report *report
     if (report->of == REPORT_CONVERT)
         put_conversion(line, reporter, report);
     put_findings(line, reporter->policy, report->findings);
+    if (report->reproduce != NULL && !reporter->reproducible)
+        json_put_text(line, "reproduce", report->reproduce);
     if (report->of == REPORT_FOLDER) {
         put_counts(line, report);
     } else {

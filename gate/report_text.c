@@ -93,6 +93,8 @@ static void put_findings(const struct reporter *reporter, const struct report *r
     if (more > 0)
         fprintf(reporter->out, "  \xE2\x80\xA6 %" PRIu64 " more%s\n", more, reporter->verbose ? "" : ", -v");
     put_todo(reporter, &report->judgement);
+    if (report->reproduce != NULL && !reporter->reproducible)
+        fprintf(reporter->out, "  repeat   %s\n", report->reproduce);
 }
 
 /* The lines of a list, indented. */

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "name.h"
+#include "reproduce.h"
 #include "vet.h"
 
 int session_open(struct session *session)
@@ -58,8 +59,10 @@ struct examination *examination_new(struct session *session)
 
 void examination_free(struct examination *examination)
 {
-    if (examination != NULL)
+    if (examination != NULL) {
         rows_free(&examination->rows);
+        free(examination->reproduce);
+    }
     free(examination);
 }
 
@@ -87,6 +90,15 @@ static void add_input_failure(const struct session *session, const struct input 
     finding->a = session->policy.limits.spool_bytes;
 }
 
+/* NULL for what came through standard input: it has no name under which it could be read again. */
+static char *how_to_reproduce(const struct job *job, const char *path)
+{
+    char *worker = broker_worker_path();
+    char *command = worker == NULL || strcmp(path, "-") == 0 ? NULL : reproduce_command(worker, job, path);
+    free(worker);
+    return command;
+}
+
 void session_examine(struct session *session, struct examination *examination, enum job_kind kind,
                      const struct input *input, const char *path)
 {
@@ -102,6 +114,8 @@ void session_examine(struct session *session, struct examination *examination, e
     job.called_safetensors = name_is_safetensors(path);
     struct listener listener = rows_listener(&examination->rows);
     broker_run(&session->broker, &job, input->fd, -1, &listener, outcome);
+    if (reproduce_wanted(outcome))
+        examination->reproduce = how_to_reproduce(&job, path);
     tv_finding_id disguise = name_disguise(path, outcome->kind);
     if (outcome->complete && disguise != TV_FIND_NONE)
         add_finding(&outcome->findings, disguise, "", tv_kind_what(outcome->kind));
@@ -128,6 +142,7 @@ struct report examination_report(const struct examination *examination, const st
         .data_bytes = outcome->data_bytes,
         .seconds = outcome->seconds,
         .rows = &examination->rows,
+        .reproduce = examination->reproduce,
         .output_size = outcome->output_size,
     };
     memcpy(report.digest, outcome->digest, sizeof report.digest);

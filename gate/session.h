@@ -46,6 +46,7 @@ void session_inspect(struct session *session, const char *path);
 struct examination {
     struct outcome outcome;
     struct rows rows;
+    char *reproduce; /* after a crash: the command that repeats it; else NULL */
 };
 
 /* A job for that session with a fresh seed. */

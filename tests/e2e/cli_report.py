@@ -3,9 +3,12 @@ import base64
 import json
 import os
 import re
+import shutil
+import signal
 import struct
+import subprocess
 
-from support import SOURCE, Case, corpus_file, main, manifest, one_report, report, tensorvet
+from support import COMMAND, SOURCE, Case, corpus_file, ids, main, manifest, one_report, report, tensorvet
 
 GOOD = corpus_file(manifest("real/torch-2.13/dict")[0])
 TIED = corpus_file(manifest("real/torch-2.13/module-transformer")[0])
@@ -178,6 +181,28 @@ class Report(Case):
             self.assertLessEqual(set(line), documented)
             for row in line.get("findings", []) + line.get("rows", []):
                 self.assertLessEqual(set(row), documented)
+
+    def test_a_crash_can_be_repeated(self):
+        """What is printed after a crash, typed into a shell, crashes again; and nothing in a file's name is run."""
+        os.makedirs(self.path("bin"))
+        os.makedirs(self.path(os.environ["TV_LIBEXECDIR"]))
+        shutil.copy(COMMAND, self.path("bin"))
+        shutil.copy(os.environ["TV_CRASHING_WORKER"], self.path(os.environ["TV_LIBEXECDIR"] + "/tensorvet-worker"))
+        command = self.path("bin/" + os.path.basename(COMMAND))
+        for name in ("plain.safetensors", "it's $(touch run)\n.pt"):
+            with self.subTest(name):
+                self.put(name, safetensors([b"a"]))
+                run = lambda *more: subprocess.run([command, "check", name, *more], cwd=self.folder, capture_output=True)
+                line = json.loads(run("--format", "json").stdout)
+                self.assertEqual(ids(line), ["worker-crashed"])
+                shown = re.search(rb"^  repeat   (.*)$", run().stdout, re.MULTILINE).group(1)
+                for again in (line["reproduce"], shown):
+                    done = subprocess.run(["bash", "-c", again + "; exit $?"], cwd=self.folder, capture_output=True)
+                    self.assertEqual(done.returncode, 128 + signal.SIGSEGV)
+                self.assertNotIn(b"reproduce", run("--format", "json", "--reproducible").stdout)
+                self.assertFalse(os.path.exists(self.path("run")))
+        with open(os.path.join(SOURCE, "docs", "json.md"), encoding="utf-8") as file:
+            self.assertIn("`reproduce`", file.read())
 
     def test_explain(self):
         done = tensorvet("explain", "dangerous-global", "--format", "json")

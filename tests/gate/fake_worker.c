@@ -1,5 +1,5 @@
 /* A worker that misbehaves on purpose, for tests of the broker: never locked, never linked into anything installed.
- * What it does is chosen by --key, of the job that it was started for. */
+ * What it does is chosen by the key of the job that it was started for; without one, by how it was built. */
 #define _GNU_SOURCE
 
 #include <errno.h>
@@ -280,6 +280,7 @@ static const struct {
     void (*act)(void);
 } acts[] = {
     {"selftest", "", SELFTEST_ACT},
+    {"check", "", CHECK_ACT},
     {"check", "honest", honest},
     {"check", "silent", silent},
     {"check", "flood", flood},
