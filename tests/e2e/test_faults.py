@@ -155,18 +155,17 @@ class Full(Case):
     """A disk too small for the output, and one that ends in the middle of it."""
 
     def test_a_full_disk(self):
-        """A tmpfs of 16 KiB in a mount namespace of its own; the output needs 32."""
+        """A tmpfs of 16 KiB; the output needs 32."""
         if os.geteuid() != 0:
             self.skipTest("only root can mount a tiny disk")
         disk = self.path("disk")
         os.mkdir(disk)
-        script = 'mount -t tmpfs -o size=16k none "$1" && shift && cd "$1" && shift && "$@"; status=$?; ls -A >&2; exit $status'
-        run = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", disk, disk, COMMAND, "convert",
-                              self.large_source(), "-o", "out.safetensors", "--format", "json"],
-                             capture_output=True, timeout=120)
-        line = json.loads(run.stdout)
-        self.assertEqual((run.returncode, line["verdict"], ids(line)), (3, "undecided", ["no-space"]), run.stderr)
-        self.assertEqual(run.stderr, b"", "something was left on the disk")
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "none", disk], check=False).returncode != 0:
+            self.skipTest("this root may not mount")
+        self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        status, line = one_report("convert", self.large_source(), "-o", "out.safetensors", cwd=disk)
+        self.assertEqual((status, line["verdict"], ids(line)), (3, "undecided", ["no-space"]))
+        self.assertEqual(os.listdir(disk), [])
 
     def large_source(self):
         """A checkpoint of 32 KiB of data."""
