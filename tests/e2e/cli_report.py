@@ -196,7 +196,7 @@ class Report(Case):
                 line = json.loads(run("--format", "json").stdout)
                 self.assertEqual(ids(line), ["worker-crashed"])
                 shown = re.search(rb"^  repeat   (.*)$", run().stdout, re.MULTILINE).group(1)
-                for again in (line["reproduce"], shown):
+                for again in (line["reproduce"], shown.decode("ascii")):
                     done = subprocess.run(["bash", "-c", again + "; exit $?"], cwd=self.folder, capture_output=True)
                     self.assertEqual(done.returncode, 128 + signal.SIGSEGV)
                 self.assertNotIn(b"reproduce", run("--format", "json", "--reproducible").stdout)
