@@ -20,7 +20,11 @@ tv_try_flags(TV_WARNINGS
   -Wmissing-prototypes -Wold-style-definition -Wcast-qual -Wcast-align -Wundef -Wvla -Walloca -Wnull-dereference
   -Wdouble-promotion -Wimplicit-fallthrough -Wswitch-enum -Wwrite-strings -Wredundant-decls
   -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Warith-conversion -Wtrampolines -Wbidi-chars=any
-  -Wcomma -Wshorten-64-to-32 -Wassign-enum -Wframe-larger-than=65536)
+  -Wcomma -Wshorten-64-to-32 -Wassign-enum)
+if(NOT TV_SANITIZE) # sanitizers widen frames
+  tv_try_flags(frame -Wframe-larger-than=65536)
+  list(APPEND TV_WARNINGS ${frame})
+endif()
 if(TV_WERROR)
   list(APPEND TV_WARNINGS -Werror)
 endif()
