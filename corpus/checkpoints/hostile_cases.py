@@ -79,6 +79,10 @@ dangerous("never-called", "naming os.system is enough: loading imports it", name
 dangerous("popped", "a call whose result is thrown away still counts", call("os", "system", text(TOUCH)) + POP + NONE)
 dangerous("as-function", "a function handed to a harmless callable counts as called",
           call("collections", "defaultdict", name("os", "getcwd")))
+dangerous("method-handed", "a method handed to a constructor that calls what it is given: a reviewed class vouches for its "
+          "objects, not for what they can do", call("numpy.random._pickle", "__generator_ctor", call(
+              "pathlib", "PosixPath", text("tensorvet-canary")), call("__builtin__", "getattr", name(
+                  "pathlib", "PosixPath"), text("touch"))))
 dangerous("build", "a call hidden in the state of an object", name("my_project", "Config") + b")" + NEWOBJ +
           mapping([("x", call("os", "system", text(TOUCH)))]) + BUILD)
 dangerous("dict-key", "a call as a dictionary key", b"}" + MARK + call("os", "getpid") + NONE + b"u")
