@@ -32,6 +32,20 @@ bool name_is_safetensors(const char *path)
     return name_ends(path, ".safetensors");
 }
 
+bool name_is_index(const char *path)
+{
+    static const char end[] = ".index.json";
+    if (!name_ends(path, end))
+        return false;
+    size_t size = strlen(path) - (sizeof end - 1);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t ending = strlen(endings[i]);
+        if (size >= ending && strncasecmp(path + (size - ending), endings[i], ending) == 0)
+            return true;
+    }
+    return false;
+}
+
 tv_finding_id name_disguise(const char *path, tv_kind kind)
 {
     /* Kinds that are judged: others are refused by check for what they are. */

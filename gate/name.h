@@ -14,6 +14,9 @@ bool name_is_safetensors(const char *path);
 /* The finding that a file called *.safetensors gets for being of that kind, or TV_FIND_NONE. */
 tv_finding_id name_disguise(const char *path, tv_kind kind);
 
+/* Would a loader take it for the index of a sharded model: the name of a model file, then .index.json? */
+bool name_is_index(const char *path);
+
 /* The last component of a path. */
 const char *name_of_path(const char *path);
 /* What the file of that name converts to (DESIGN 5.3): pytorch_model before '.' or '-' loses pytorch_, and the

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 
 #include "name.h"
+#include "shards.h"
 
 struct vetting {
     struct session *session;
     enum job_kind kind;
     const char *folder;
+    int top; /* the folder, open */
     struct folder_tally tally;
 };
 
@@ -23,6 +25,29 @@ bool vet_leaves_alone(const struct outcome *outcome, const char *path)
             tv_finding_info_of(outcome->findings.items[i].id)->severity == TV_ERROR)
             return false;
     return true;
+}
+
+/* An index is read in a worker, and compared with the shards that it names. */
+static void vet_index(struct vetting *vetting, const struct folder_entry *entry, const char *path)
+{
+    struct session *session = vetting->session;
+    struct examination *examination = examination_new(session);
+    struct shards shards;
+    struct input input;
+    if (examination == NULL)
+        return;
+    input_of(&input, entry->fd);
+    if (session->on_file != NULL)
+        session->on_file(session->on_file_context, path);
+    shards_examine(session, vetting->top, entry->path, &input, &shards, &examination->outcome);
+    if (!examination->outcome.interrupted) {
+        struct report report = examination_report(examination, &session->policy, REPORT_CHECK, &input, path);
+        report.target = entry->target;
+        folder_tally_add(&vetting->tally, &report.judgement);
+        session_report(session, &report);
+    }
+    shards_free(&shards);
+    examination_free(examination);
 }
 
 static void vet_opened(struct vetting *vetting, const struct folder_entry *entry, const char *path)
@@ -58,6 +83,8 @@ static bool vet_entry(void *context, const struct folder_entry *entry)
         vetting->session->undecided = true;
     else if (entry->fd < 0)
         folder_report_unopened(vetting->session, &vetting->tally, entry, path);
+    else if (vetting->kind == JOB_CHECK && name_is_index(path))
+        vet_index(vetting, entry, path);
     else
         vet_opened(vetting, entry, path);
     free(path);
@@ -66,7 +93,7 @@ static bool vet_entry(void *context, const struct folder_entry *entry)
 
 void vet_folder(struct session *session, enum job_kind kind, const struct input *top, const char *path)
 {
-    struct vetting vetting = {.session = session, .kind = kind, .folder = path};
+    struct vetting vetting = {.session = session, .kind = kind, .folder = path, .top = top->fd};
     folder_tally_start(&vetting.tally);
     enum folder_end end = folder_walk(top->fd, &session->policy.limits, vet_entry, &vetting);
     if (end != FOLDER_STOPPED)

@@ -28,7 +28,7 @@ enum frame_type {
     FRAME_TENSOR,    /* text name, u32 tv_dtype (TV_DTYPE_COUNT: none in safetensors), text dtype as the source says,
                         u64 offset of the bytes in the file or TV_NO_OFFSET, u64 size in bytes, u32 rank, u64 dimension …
                       */
-    FRAME_METADATA,  /* text key, text value: of a safetensors header */
+    FRAME_METADATA,  /* text key, text value: of a safetensors header; of an INDEX job: text tensor, text shard */
     FRAME_GLOBAL,    /* text module, text name, u32 tv_class, u32 1 if called, u64 offset */
     FRAME_DROPPED_SHARED,  /* text name, text kept */
     FRAME_MADE_CONTIGUOUS, /* text name */

@@ -15,6 +15,7 @@
     JOB(INSPECT, "inspect", "identify and list what is in the source")                                                 \
     JOB(WRITE, "write", "convert the source into the output")                                                          \
     JOB(COMPARE, "compare", "walk source and output, bit for bit")                                                     \
+    JOB(INDEX, "index", "list the shards of a shard index")                                                            \
     JOB(JUDGE, "judge", "core's strict check of the output alone, given as the source")                                \
     JOB(SELFTEST, "selftest", "lock down, say READY, judge the built-in file")
 

@@ -104,11 +104,15 @@ static tv_status examine(struct run *run)
     tv_status status = TV_OK;
     if (run->job->kind == JOB_SELFTEST || run->job->kind == JOB_JUDGE)
         run->kind = TV_KIND_SAFETENSORS;
+    else if (run->job->kind == JOB_INDEX)
+        run->kind = TV_KIND_SHARD_INDEX;
     else
         status = source_identify(&run->source, &run->job->limits, &run->kind);
     report_kind(run);
     if (status != TV_OK)
         return status;
+    if (run->job->kind == JOB_INDEX)
+        return job_index(run);
     return run->job->kind == JOB_SELFTEST ? job_selftest(run) : do_job(run);
 }
 

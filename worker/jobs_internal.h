@@ -48,6 +48,7 @@ void digest_of(tv_span bytes, uint8_t digest[DIGEST_BYTES]);
  * TV_IO, which jobs.c explains. */
 TV_MUST_CHECK tv_status job_safetensors(struct run *run); /* CHECK, INSPECT, JUDGE, WRITE, COMPARE */
 TV_MUST_CHECK tv_status job_checkpoint(struct run *run);  /* CHECK, INSPECT, WRITE, COMPARE */
+TV_MUST_CHECK tv_status job_index(struct run *run);
 TV_MUST_CHECK tv_status job_selftest(struct run *run);
 /* CHECK of a safetensors file; JUDGE is nothing else. */
 TV_MUST_CHECK tv_status check_safetensors(struct run *run);

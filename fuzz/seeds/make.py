@@ -120,6 +120,16 @@ SLICES = {"recipe-%d" % i: bytes([17, 2 + i % 3, 1 + i % 4, 3, 4, 5]) + bytes((i
           for i in range(6)}
 
 
+# ---- indexes of shards ----
+
+INDEXES = {
+    "two-shards": b'{"metadata": {"total_size": 12}, "weight_map": {"a": "m-1.bin", "b.c": "m-2.bin"}}\n',
+    "escapes": b'{"weight_map":{"\\u0061\\ud83d\\ude00":"\\u00e9.bin","\\n":"s"},"x":[{"y":[1,-2.5e3,true,null]}]}',
+    "duplicate": b'{"weight_map":{"a":"1.bin","\\u0061":"2.bin"}}',
+    "leaves-the-folder": b'{"weight_map":{"a":"../b"}}',
+    "wrong-type": b'{"metadata":[],"weight_map":{"a":["b"]}}',
+}
+
 # ---- pickles: those inside the corpus' checkpoints ----
 
 def pickles():
@@ -149,6 +159,8 @@ def main():
         write("writer", name, data)
     for name, data in SLICES.items():
         write("slices", name, data)
+    for name, data in INDEXES.items():
+        write("index", name, data)
     for name, data in HEADERS.items():
         write("incremental", name, data)
     seen = set()

@@ -4,7 +4,7 @@ target_include_directories(table_support PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
 target_link_libraries(table_support PUBLIC tv_converter test_support)
 tv_target(table_support)
 
-foreach(name sort gather plan compare glob select)
+foreach(name sort gather plan compare glob select shard_index)
   tv_test(test_${name} test_${name}.c LIBS table_support)
 endforeach()
 tv_test(test_write test_write.c LIBS table_support)
