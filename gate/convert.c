@@ -103,7 +103,9 @@ static void plan_inside(struct planning *planning, const char *path, const char 
     const struct group *group = current(planning);
     struct conversion conversion = {.path = strdup(path), .in_top = group->fd, .inside = strdup(inside)};
     conversion.group = planning->group_count - 1;
-    conversion.out_name = name_of_output(name_of_path(inside));
+    conversion.is_index = name_is_index(inside);
+    conversion.out_name =
+        conversion.is_index ? name_of_output_index(name_of_path(inside)) : name_of_output(name_of_path(inside));
     char *below = folder_of(inside), *shown = NULL;
     if (below != NULL && conversion.out_name != NULL)
         shown = out_path_of(below, conversion.out_name);
@@ -155,6 +157,13 @@ static void plan_opened(struct planning *planning, const struct folder_entry *en
     examination_free(examination);
 }
 
+/* The index of shards that are converted; that of safetensors files only where the outputs go elsewhere, as those do.
+ */
+static bool takes_index(const struct planning *planning, const char *path)
+{
+    return name_is_index(path) && (planning->options->out_dir != NULL || !name_ends(path, ".safetensors.index.json"));
+}
+
 static bool plan_entry(void *context, const struct folder_entry *entry)
 {
     struct planning *planning = context;
@@ -163,6 +172,8 @@ static bool plan_entry(void *context, const struct folder_entry *entry)
         planning->session->undecided = true;
     else if (entry->fd < 0)
         folder_report_unopened(planning->session, &current(planning)->tally, entry, path);
+    else if (takes_index(planning, path))
+        plan_inside(planning, path, entry->path);
     else
         plan_opened(planning, entry, path);
     free(path);
@@ -212,17 +223,33 @@ static void find_clashes(struct planning *planning)
     free(sorted);
 }
 
-/* Converts what was planned of that input, in the order planned; a folder's own line comes last. */
+/* Converts the files among items [from, to), or the indexes. */
+static void convert_items(struct planning *planning, struct group *group, size_t from, size_t to, bool indexes)
+{
+    for (size_t i = from; i < to && !session_stopped(planning->session); i++) {
+        struct judgement judgement = {.verdict = VERDICT_UNDECIDED};
+        struct conversion *item = &planning->items[i];
+        if (item->is_index != indexes)
+            continue;
+        item->told = indexes ? convert_index(planning->session, planning->options, item, planning->items + from,
+                                             to - from, &judgement)
+                             : convert_one(planning->session, planning->options, item, &judgement);
+        item->verdict = judgement.verdict;
+        if (item->told)
+            folder_tally_add(&group->tally, &judgement);
+    }
+}
+
+/* Converts what was planned of that input, in the order planned, but indexes after their shards; a folder's own line
+ * comes last. */
 static void convert_group(struct planning *planning, size_t number)
 {
     struct group *group = &planning->groups[number];
-    while (planning->done < planning->count && planning->items[planning->done].group == number &&
-           !session_stopped(planning->session)) {
-        struct judgement judgement;
-        const struct conversion *item = &planning->items[planning->done++];
-        if (convert_one(planning->session, planning->options, item, &judgement))
-            folder_tally_add(&group->tally, &judgement);
-    }
+    size_t from = planning->done;
+    while (planning->done < planning->count && planning->items[planning->done].group == number)
+        planning->done++;
+    convert_items(planning, group, from, planning->done, false);
+    convert_items(planning, group, from, planning->done, true);
     if (group->fd >= 0 && group->end != FOLDER_STOPPED && !session_stopped(planning->session))
         folder_report(planning->session, group->path, group->target, &group->tally, group->end);
 }

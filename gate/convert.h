@@ -38,7 +38,15 @@ struct conversion {
     char *out_name; /* in that folder; of any length */
     char *out_path; /* as it is reported */
     bool clash;     /* another input would be written there too */
+    bool is_index;  /* of a sharded model: converted after its shards */
+    bool told;      /* it was converted and reported: `verdict` is what came of it */
+    enum verdict verdict;
 };
+
+/* Converts the index of a sharded model, all of whose shards in `items` have been converted: checked against its
+ * shards, then a new one of their outputs, read again by a worker before it is published. */
+bool convert_index(struct session *session, const struct convert_options *options, const struct conversion *index,
+                   const struct conversion *items, size_t count, struct judgement *judgement);
 
 /* Does it, and reports. False where it was stopped before there was anything to say; else *judgement is filled. */
 bool convert_one(struct session *session, const struct convert_options *options, const struct conversion *conversion,

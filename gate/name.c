@@ -3,6 +3,7 @@
 #include "name.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -12,6 +13,8 @@ static const char *const endings[] = {
     ".safetensors", ".pt",  ".pth",    ".bin", ".ckpt", ".th",  ".pt.tar", ".pth.tar", ".pkl",
     ".pickle",      ".pck", ".joblib", ".dat", ".npy",  ".npz", ".ptl",    ".torch",   ".pytorch",
 };
+
+static const char index_ending[] = ".index.json";
 
 bool name_ends(const char *text, const char *suffix)
 {
@@ -34,10 +37,9 @@ bool name_is_safetensors(const char *path)
 
 bool name_is_index(const char *path)
 {
-    static const char end[] = ".index.json";
-    if (!name_ends(path, end))
+    if (!name_ends(path, index_ending))
         return false;
-    size_t size = strlen(path) - (sizeof end - 1);
+    size_t size = strlen(path) - (sizeof index_ending - 1);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         size_t ending = strlen(endings[i]);
         if (size >= ending && strncasecmp(path + (size - ending), endings[i], ending) == 0)
@@ -82,4 +84,16 @@ char *name_of_output(const char *name)
     size_t kept = dot == NULL || dot == name ? strlen(name) : (size_t)(dot - name);
     char *out = NULL;
     return asprintf(&out, "%.*s.safetensors", (int)kept, name) < 0 ? NULL : out;
+}
+
+char *name_of_output_index(const char *name)
+{
+    char *model = strndup(name, strlen(name) - (sizeof index_ending - 1)), *out = NULL, *index = NULL;
+    if (model != NULL)
+        out = name_of_output(model);
+    if (out != NULL && asprintf(&index, "%s%s", out, index_ending) < 0)
+        index = NULL;
+    free(model);
+    free(out);
+    return index;
 }

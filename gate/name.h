@@ -22,6 +22,8 @@ const char *name_of_path(const char *path);
 /* What the file of that name converts to (DESIGN 5.3): pytorch_model before '.' or '-' loses pytorch_, and the
  * extension becomes .safetensors. malloc'd; NULL without memory. */
 char *name_of_output(const char *name);
+/* What the index of that name becomes: that of the outputs of its shards. malloc'd; NULL without memory. */
+char *name_of_output_index(const char *name);
 /* Does the text end so, in whatever case? */
 bool name_ends(const char *text, const char *suffix);
 

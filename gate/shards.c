@@ -39,10 +39,8 @@ static bool reserve(struct shards *shards, size_t bytes)
     return true;
 }
 
-/* A row of the index. */
-static void on_row(void *context, tv_span tensor, tv_span shard)
+void shards_add(struct shards *shards, tv_span tensor, tv_span shard)
 {
-    struct shards *shards = context;
     char *block = NULL;
     if (is_component(shard) && reserve(shards, tensor.size + shard.size + 1))
         block = malloc(tensor.size + shard.size + 1);
@@ -58,7 +56,7 @@ static void on_row(void *context, tv_span tensor, tv_span shard)
         (struct shard_entry){.tensor = block, .tensor_size = tensor.size, .shard = block + tensor.size};
 }
 
-static tv_span tensor_of(const struct shard_entry *entry)
+tv_span shards_tensor(const struct shard_entry *entry)
 {
     return tv_span_of(entry->tensor, entry->tensor_size);
 }
@@ -67,17 +65,16 @@ static int by_shard(const void *a, const void *b)
 {
     const struct shard_entry *one = a, *two = b;
     int order = strcmp(one->shard, two->shard);
-    return order != 0 ? order : tv_span_compare(tensor_of(one), tensor_of(two));
+    return order != 0 ? order : tv_span_compare(shards_tensor(one), shards_tensor(two));
 }
 
 static int by_tensor(const void *a, const void *b)
 {
-    return tv_span_compare(tensor_of(*(const struct shard_entry *const *)a),
-                           tensor_of(*(const struct shard_entry *const *)b));
+    return tv_span_compare(shards_tensor(*(const struct shard_entry *const *)a),
+                           shards_tensor(*(const struct shard_entry *const *)b));
 }
 
-/* Both orders. */
-static bool sort(struct shards *shards)
+bool shards_sort(struct shards *shards)
 {
     if (shards->broken || shards->count == 0)
         return !shards->broken;
@@ -91,13 +88,19 @@ static bool sort(struct shards *shards)
     return true;
 }
 
-static void read_index(struct session *session, const struct input *input, struct shards *shards,
-                       struct outcome *outcome)
+/* A row of the index. */
+static void on_row(void *context, tv_span tensor, tv_span shard)
+{
+    shards_add(context, tensor, shard);
+}
+
+void shards_read(struct session *session, int fd, struct shards *shards, struct outcome *outcome)
 {
     struct job job = session_job(session, JOB_INDEX);
     const struct listener listener = {.context = shards, .metadata = on_row};
-    broker_run(&session->broker, &job, input->fd, -1, &listener, outcome);
-    if (outcome->complete && outcome->said == OUTCOME_DONE && !sort(shards)) {
+    memset(shards, 0, sizeof *shards);
+    broker_run(&session->broker, &job, fd, -1, &listener, outcome);
+    if (outcome->complete && outcome->said == OUTCOME_DONE && !shards_sort(shards)) {
         add_finding(&outcome->findings, TV_FIND_LIMIT_MEMORY, "", "");
         outcome->complete = false;
     }
@@ -121,7 +124,7 @@ static struct shard_entry *find_in_shard(const struct looking *looking, tv_span 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         struct shard_entry *entry = &looking->shards->entries[middle];
-        int order = tv_span_compare(tensor_of(entry), name);
+        int order = tv_span_compare(shards_tensor(entry), name);
         if (order == 0)
             return entry;
         if (order < 0)
@@ -213,7 +216,7 @@ static void look_into(struct session *session, int fd, struct looking *looking)
     } else {
         for (size_t i = looking->first; i < looking->end; i++)
             if (!looking->shards->entries[i].seen)
-                add_about(looking->findings, TV_FIND_INDEX_TENSOR_MISSING, tensor_of(&looking->shards->entries[i]),
+                add_about(looking->findings, TV_FIND_INDEX_TENSOR_MISSING, shards_tensor(&looking->shards->entries[i]),
                           shard);
     }
     examination_free(look);
@@ -236,8 +239,7 @@ static void compare_shard(struct session *session, int top, const char *path, st
 void shards_examine(struct session *session, int top, const char *path, const struct input *input,
                     struct shards *shards, struct outcome *outcome)
 {
-    memset(shards, 0, sizeof *shards);
-    read_index(session, input, shards, outcome);
+    shards_read(session, input->fd, shards, outcome);
     if (!outcome->complete || outcome->said != OUTCOME_DONE)
         return;
     for (size_t first = 0; first < shards->count && !session_stopped(session);) {

@@ -29,6 +29,14 @@ void shards_examine(struct session *session, int top, const char *path, const st
                     struct shards *shards, struct outcome *outcome);
 void shards_free(struct shards *shards);
 
+/* An index on its own: add rows, then sort them. shards_add marks what it cannot hold as broken; false: so it is, or
+ * there is no memory. */
+void shards_add(struct shards *shards, tv_span tensor, tv_span shard);
+bool shards_sort(struct shards *shards);
+/* Reads one in a worker, without a look at its shards. */
+void shards_read(struct session *session, int fd, struct shards *shards, struct outcome *outcome);
+tv_span shards_tensor(const struct shard_entry *entry);
+
 /* One past the last entry of the shard that begins at entry `first`. */
 size_t shards_next(const struct shards *shards, size_t first);
 

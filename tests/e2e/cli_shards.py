@@ -6,12 +6,16 @@ import shutil
 from support import Case, ids, main, report
 
 from cli_report import safetensors
-from hostile_cases import mapping, tensor, weights
+from hostile_cases import FOUR, call, mapping, tensor, text, weights
+
+
+DANGEROUS = weights(mapping([("w1", tensor()), ("w2", tensor()), ("x", call("os", "system", text("true")))]))
 
 
 def checkpoint(*names):
     """A checkpoint of tensors of those names."""
-    return weights(mapping([(name, tensor()) for name in names]))
+    return weights(mapping([(name, tensor(key=str(i))) for i, name in enumerate(names)]),
+                   storages={str(i): FOUR for i in range(len(names))})
 
 
 def index(pairs):
@@ -96,6 +100,91 @@ class Shards(Case):
         self.put("x/snapshots/r/pytorch_model.bin.index.json", index([("w", "a.bin")]))
         status, lines = report("check", "x/snapshots/r", cwd=self.folder)
         self.assertEqual((status, [line["verdict"] for line in lines]), (0, ["accept"] * 3))
+
+    def convert(self, *arguments):
+        """Exit status; the index's line; the new index, or None."""
+        status, lines = report("convert", "m", *arguments, cwd=self.folder)
+        line, = [line for line in lines if line["path"].endswith(".index.json")]
+        path = self.path(os.path.join(arguments[1] if "--out-dir" in arguments else "m", "model.safetensors.index.json"))
+        if not os.path.exists(path):
+            return status, line, None
+        with open(path, encoding="utf-8") as file:
+            return status, line, file.read()
+
+    def test_convert(self):
+        """The new index is what the outputs hold, in the form of transformers."""
+        for arguments in ([], ["--out-dir", "out"]):
+            self.model()
+            status, line, made = self.convert(*arguments)
+            expected = {"metadata": {"total_size": 48}, "weight_map":
+                        {"w1": "a.safetensors", "w2": "a.safetensors", "w3": "b.safetensors"}}
+            self.assertEqual((status, ids(line, "error"), line["verified"]), (0, [], True))
+            self.assertEqual(made, json.dumps(expected, indent=2, sort_keys=True) + "\n")
+            self.assertEqual((line["tensors"], line["data_bytes"]), (3, 48))
+            self.assertEqual(os.path.basename(line["output"]), "model.safetensors.index.json")
+        self.assertEqual(report("check", "out", cwd=self.folder)[0], 0)
+        shutil.rmtree(self.path("m"))
+        shutil.copytree(self.path("out"), self.path("m"))
+        self.assertEqual(self.convert()[0], 3)  # nothing to convert in place
+        self.assertEqual(self.convert("--out-dir", "again")[2], made)
+        self.assertEqual(sorted(os.listdir(self.path("again"))), sorted(os.listdir(self.path("out"))))
+
+    def test_names_are_escaped(self):
+        names = ('q"q', "b\\b", "é.名", "a/b")
+        self.model(a=checkpoint(*names), b=None, p=index([(name, "a.bin") for name in names]))
+        status, line, made = self.convert()
+        self.assertEqual((status, line["verified"]), (0, True))
+        self.assertEqual(set(json.loads(made)["weight_map"]), set(names))
+
+    def test_ties_stay_in_their_shard(self):
+        """A name that is dropped as another's in its shard is not in the new index; nothing is dropped across shards."""
+        self.model(a=weights(mapping([("w1", tensor()), ("w2", tensor())])))
+        status, _, made = self.convert()
+        self.assertEqual((status, json.loads(made)["weight_map"]), (0, {"w1": "a.safetensors", "w3": "b.safetensors"}))
+
+    def test_no_index_without_all_shards(self):
+        for changes, expected, status in (({"a": DANGEROUS}, "index-shard-unconverted", 1),
+                                          ({"a": b"\x80\x02junk"}, "index-shard-unread", 1),
+                                          ({"b": None}, "index-shard-missing", 1),
+                                          ({"b": checkpoint("w3", "x")}, "index-tensor-extra", 1)):
+            self.model(**changes)
+            done, line, made = self.convert()
+            self.assertEqual((done, ids(line, "error"), made, line["output"]), (status, [expected], None, None))
+
+    def test_selection(self):
+        """The new index has what the outputs have: a shard of which nothing is selected has none."""
+        self.model()
+        status, line, made = self.convert("--include", "w[13]", "--exclude", "w3")
+        self.assertEqual((status, line["verified"]), (0, True))
+        self.assertEqual(json.loads(made)["weight_map"], {"w1": "a.safetensors"})
+
+    def test_a_name_in_two_outputs(self):
+        self.model(a=checkpoint("m.x"), b=checkpoint("x"), p=index([("m.x", "a.bin"), ("x", "b.bin")]))
+        status, line, made = self.convert("--strip-prefix", "m.")
+        self.assertEqual((status, ids(line, "error"), made), (1, ["tensor-name-clash"], None))
+
+    def test_what_is_there_already(self):
+        """An index is replaced by an index, and only if asked for."""
+        self.model()
+        for there, arguments, expected in ((b"{}", [], "output-exists"), (b"{}", ["--overwrite"], "output-not-safetensors"),
+                                           (index([("x", "y.bin")]), [], "output-exists")):
+            for name in ("a.safetensors", "b.safetensors"):
+                if os.path.exists(self.path("m/" + name)):
+                    os.remove(self.path("m/" + name))
+            self.put("m/model.safetensors.index.json", there)
+            status, lines = report("convert", "m", *arguments, cwd=self.folder)
+            line, = [line for line in lines if line["path"].endswith("pytorch_model.bin.index.json")]
+            self.assertEqual((status, ids(line, "error")), (1, [expected]))
+            with open(self.path("m/model.safetensors.index.json"), "rb") as file:
+                self.assertEqual(file.read(), there)
+        status, lines = report("convert", "m", "--overwrite", cwd=self.folder)
+        self.assertEqual((status, ids(lines[-2], "error")), (0, []))
+
+    def test_dry_run(self):
+        self.model()
+        status, line, made = self.convert("-n")
+        self.assertEqual((status, line["verdict"], made), (0, "accept", None))
+        self.assertEqual(line["output"], "m/model.safetensors.index.json")
 
     def test_other_indexes_are_left_alone(self):
         """Those of formats that are not ours, and JSON of other names."""

@@ -44,6 +44,24 @@ TEST(names_of_models, "files that a loader would open by name are judged whateve
     CHECK(!name_is_model("README.md") && !name_is_model("pt") && !name_is_model("x.safetensors.index.json"));
 }
 
+TEST(indexes, "an index is of a model file's name, and becomes that of its outputs")
+{
+    static const char *const rows[][2] = {
+        {"pytorch_model.bin.index.json", "model.safetensors.index.json"},
+        {"model.safetensors.index.json", "model.safetensors.index.json"},
+        {"pytorch_model.fp16.bin.index.json", "model.fp16.safetensors.index.json"},
+        {"X.CKPT.INDEX.JSON", "X.safetensors.index.json"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *out = name_of_output_index(rows[i][0]);
+        CHECK_MSG(name_is_index(rows[i][0]) && out != NULL && strcmp(out, rows[i][1]) == 0, "%s gives %s", rows[i][0],
+                  out);
+        free(out);
+    }
+    CHECK(!name_is_index("tf_model.h5.index.json") && !name_is_index("index.json") && !name_is_index(".index.json"));
+    CHECK(!name_is_index("model.bin.json") && !name_is_index("model.bin.index.json.txt"));
+}
+
 int main(int argc, char **argv)
 {
     return run_tests(argc, argv);
