@@ -87,6 +87,28 @@ uint32_t json_next(tv_span raw, uint64_t *at);
 /* Are two raw texts the same string once escapes are decoded? Less than, equal to or greater than 0, by UTF-8 bytes. */
 int json_compare(tv_span a, tv_span b);
 
+/* The digits at `at`, up to 8 of them, at once: how many, and their value. 0 too where 8 bytes are not there.
+ *
+ * XOR with '0' makes digits 0 to 9; adding 0x76 to a byte sets its high bit where it was more (a carry comes only from
+ * a byte that is no digit, and only the first of those counts). Shifted up, the digits stand behind zeroes, the first
+ * lowest; then neighbours are added with their weights: bytes to pairs, pairs to fours, fours to all. */
+static inline unsigned json_digits(tv_span text, uint64_t at, uint64_t *value)
+{
+    uint64_t word = 0;
+    if (!tv_span_u64(text, at, &word))
+        return 0;
+    word ^= JSON_EACH_BYTE('0');
+    uint64_t other = (word | (word + JSON_EACH_BYTE(0x76u))) & JSON_HIGH_BITS;
+    unsigned count = other == 0 ? 8 : (unsigned)json_lowest_byte(other);
+    if (count == 0)
+        return 0;
+    word <<= 8 * (8 - count);
+    word = (word * 10 + (word >> 8)) & 0x00ff00ff00ff00ffu;
+    word = (word * 100 + (word >> 16)) & 0x0000ffff0000ffffu;
+    *value = (word * 10000 + (word >> 32)) & 0xffffffffu;
+    return count;
+}
+
 /* The offset of the first byte at or after `at` that is not JSON white space. */
 static inline uint64_t json_space(tv_span text, uint64_t at)
 {

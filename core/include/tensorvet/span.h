@@ -54,39 +54,27 @@ static inline int tv_span_byte(tv_span s, uint64_t at)
     return at < s.size ? s.data[at] : -1;
 }
 
-/* Little-endian integers at `at`. False, and *out = 0, where they are not wholly inside s. */
-static inline bool tv_span_u16(tv_span s, uint64_t at, uint16_t *out)
+/* Are those `size` bytes at `at`? */
+static inline bool tv_span_holds(tv_span s, uint64_t at, const char *bytes, size_t size)
 {
-    tv_span b;
-    *out = 0;
-    if (!tv_span_sub(s, at, 2, &b))
-        return false;
-    *out = (uint16_t)(b.data[0] | ((unsigned)b.data[1] << 8));
-    return true;
+    return at <= s.size && size <= s.size - at && (size == 0 || memcmp(s.data + at, bytes, size) == 0);
 }
 
-static inline bool tv_span_u32(tv_span s, uint64_t at, uint32_t *out)
-{
-    tv_span b;
-    *out = 0;
-    if (!tv_span_sub(s, at, 4, &b))
-        return false;
-    *out = (uint32_t)b.data[0] | ((uint32_t)b.data[1] << 8) | ((uint32_t)b.data[2] << 16) | ((uint32_t)b.data[3] << 24);
-    return true;
-}
-
-static inline bool tv_span_u64(tv_span s, uint64_t at, uint64_t *out)
-{
-    uint32_t low = 0, high = 0;
-    *out = 0;
-    tv_span b;
-    if (!tv_span_sub(s, at, 8, &b))
-        return false;
-    (void)tv_span_u32(b, 0, &low);
-    (void)tv_span_u32(b, 4, &high);
-    *out = (uint64_t)low | ((uint64_t)high << 32);
-    return true;
-}
+/* Integers at `at`, in the byte order of the platform, which is little-endian (CMakeLists.txt). False, and *out = 0,
+ * where they are not wholly inside s. */
+#define TV_SPAN_INTEGER(name, type)                                                                                    \
+    static inline bool name(tv_span s, uint64_t at, type *out)                                                         \
+    {                                                                                                                  \
+        *out = 0;                                                                                                      \
+        if (s.size < sizeof(type) || at > s.size - sizeof(type))                                                       \
+            return false;                                                                                              \
+        memcpy(out, s.data + at, sizeof(type));                                                                        \
+        return true;                                                                                                   \
+    }
+TV_SPAN_INTEGER(tv_span_u16, uint16_t)
+TV_SPAN_INTEGER(tv_span_u32, uint32_t)
+TV_SPAN_INTEGER(tv_span_u64, uint64_t)
+#undef TV_SPAN_INTEGER
 
 static inline bool tv_span_equal(tv_span a, tv_span b)
 {
