@@ -10,10 +10,10 @@ TV_MUST_CHECK tv_status choose_root(struct reading *r, uint32_t *root);
 
 /* The groups of tensors that the root holds, noted while walking. */
 struct groups {
-    uint64_t count;      /* containers under the root that hold tensors */
-    uint64_t seen;       /* tensors noted in them */
-    char suspicious[64]; /* the first whose name is that of an optimizer or an averaged copy */
-    char list[200];      /* "--key a, --key b", cut */
+    uint64_t count;              /* containers under the root that hold tensors */
+    uint64_t seen;               /* tensors noted in them */
+    char suspicious[64];         /* the first whose name is that of an optimizer or an averaged copy */
+    char list[TV_SUBJECT_BYTES]; /* "--key a, --key b": as many as a message can hold */
     uint64_t list_size;
 };
 /* Tensors from index `from` on were found under that child of the root. */

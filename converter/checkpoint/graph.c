@@ -99,13 +99,20 @@ bool object_state(const struct pickle *p, uint32_t handle, uint32_t *state)
     return is_mapping(p, *state);
 }
 
-bool module_state(const struct pickle *p, uint32_t handle, uint32_t *state)
+bool is_object(const struct pickle *p, uint32_t handle, uint32_t *state)
 {
     const struct record *record = pickle_record(p, handle);
     if (record == NULL || record->how == HOW_GLOBAL || record->how == HOW_PERSISTENT)
         return false;
-    uint32_t last = last_state(p, record);
-    *state = last;
+    *state = last_state(p, record);
+    return true;
+}
+
+bool module_state(const struct pickle *p, uint32_t handle, uint32_t *state)
+{
+    if (!is_object(p, handle, state))
+        return false;
+    uint32_t last = *state;
     return is_mapping(p, last) && is_mapping(p, mapping_get(p, last, "_parameters")) &&
            is_mapping(p, mapping_get(p, last, "_buffers")) && is_mapping(p, mapping_get(p, last, "_modules"));
 }

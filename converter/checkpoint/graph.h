@@ -30,5 +30,7 @@ bool object_state(const struct pickle *p, uint32_t handle, uint32_t *state);
 /* The state of an object that looks like a torch.nn.Module: a mapping with _parameters, _buffers and _modules. */
 uint64_t module_cost(const struct pickle *p, uint32_t handle);
 bool module_state(const struct pickle *p, uint32_t handle, uint32_t *state);
+/* Anything that a call would have made; its last state, or NO_VALUE. */
+bool is_object(const struct pickle *p, uint32_t handle, uint32_t *state);
 
 #endif

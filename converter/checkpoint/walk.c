@@ -1,25 +1,17 @@
 /* From the root of a pickle to its tensors, with names as torch users know them (DESIGN 5.3).
  *
- * Nested mappings and sequences join their keys with dots; an object that looks like a torch.nn.Module gives what its
- * state_dict() would. Iterative; cycles are cut where they close; every step is charged against the limits. */
-#include <stdio.h>
-
+ * Names are the names of children (children.h) joined with dots. Iterative; cycles are cut where they close; every step
+ * is charged against the limits. */
 #include "../select.h"
+#include "children.h"
 #include "choose.h"
-#include "graph.h"
 #include "leaves.h"
 #include "reading.h"
 
-enum frame_form { FORM_MAPPING, FORM_SEQUENCE, FORM_PARAMETERS, FORM_BUFFERS, FORM_MODULES };
-
 /* A container whose children are being visited. */
 struct frame {
-    uint32_t handle;
-    uint8_t form;
-    uint32_t state; /* of a module, or of an object of TorchScript */
-    uint32_t index; /* of the next item of a sequence */
-    struct mapping mapping;
-    struct items items;
+    struct children children;
+    bool is_odd;                       /* the path to it holds a key that has no text */
     uint64_t path_size;                /* of the path to it */
     uint64_t tensors, leaves, skipped; /* found when it was entered */
 };
@@ -32,6 +24,7 @@ struct walk {
     struct leaves leaves; /* what is no tensor */
     uint64_t skipped;     /* of them: tensors that safetensors cannot hold (--skip-unsupported) */
     struct groups groups;
+    bool in_objects; /* all of an object is looked into, whatever its class */
 };
 
 static tv_status over_limit(struct walk *w, uint64_t limit, const char *what)
@@ -68,33 +61,14 @@ static tv_status append_text(struct walk *w, tv_span text)
     return TV_OK;
 }
 
-/* The text of a key: of a string itself, of an integer its digits; anything else has a stand-in and is odd. */
-static tv_span key_text(struct walk *w, uint32_t key, char *room, size_t room_size)
-{
-    const struct value *value = pickle_value(&w->r->pickle, key);
-    if (value->type == V_STR && (value->flags & VALUE_SURROGATES) == 0)
-        return pickle_text(&w->r->pickle, key);
-    w->odd_name = w->odd_name || value->type != V_INT;
-    if (value->type == V_INT)
-        (void)snprintf(room, room_size, "%lld", (long long)value->as.integer);
-    else
-        (void)snprintf(room, room_size, "<%s>", value_type_name(value->type));
-    return tv_span_str(room);
-}
-
 /* Sets the path to that child of the frame. */
-static tv_status set_path(struct walk *w, const struct frame *f, uint32_t key, uint32_t index)
+static tv_status set_path(struct walk *w, const struct frame *f, const struct child *child)
 {
     char room[32];
     tv_status status = TV_OK;
     w->path.count = f->path_size;
-    tv_span text;
-    if (f->form == FORM_SEQUENCE) {
-        (void)snprintf(room, sizeof room, "%lu", (unsigned long)index);
-        text = tv_span_str(room);
-    } else {
-        text = key_text(w, key, room, sizeof room);
-    }
+    w->odd_name = f->is_odd;
+    tv_span text = child_name(&w->r->pickle, child, room, &w->odd_name);
     if (f->path_size != 0)
         status = append_text(w, tv_span_str("."));
     if (status == TV_OK)
@@ -151,67 +125,34 @@ static tv_status add_tensor(struct walk *w, const struct ck_tensor *view)
     return tensor->name.data == NULL ? refuse_memory(w->r->findings) : TV_OK;
 }
 
-/* What kind of container a value is to the walk; false: a leaf. */
-static bool container_form(struct walk *w, uint32_t handle, uint8_t *form, uint32_t *state)
+static tv_status enter(struct walk *w, const struct children *children)
 {
-    const struct pickle *p = &w->r->pickle;
-    *state = NO_VALUE;
-    *form = FORM_MAPPING;
-    if (is_mapping(p, handle))
-        return true;
-    if (w->r->out->kind == TV_KIND_TORCHSCRIPT && object_state(p, handle, state))
-        return true;
-    *form = FORM_SEQUENCE;
-    *state = NO_VALUE;
-    if (is_sequence(p, handle))
-        return true;
-    *form = FORM_PARAMETERS;
-    return module_state(p, handle, state);
-}
-
-/* Starts the iteration that the frame's form asks for. */
-static void begin_form(struct walk *w, struct frame *f)
-{
-    const struct pickle *p = &w->r->pickle;
-    if (f->form == FORM_MAPPING)
-        f->mapping = mapping_of(p, f->state == NO_VALUE ? f->handle : f->state);
-    else if (f->form == FORM_SEQUENCE)
-        f->items = items_of(p, f->handle);
-    else if (f->form == FORM_PARAMETERS)
-        f->mapping = mapping_of(p, mapping_get(p, f->state, "_parameters"));
-    else if (f->form == FORM_BUFFERS)
-        f->mapping = mapping_of(p, mapping_get(p, f->state, "_buffers"));
-    else
-        f->mapping = mapping_of(p, mapping_get(p, f->state, "_modules"));
-}
-
-static tv_status enter(struct walk *w, uint32_t handle, uint8_t form, uint32_t state)
-{
-    struct value *value = vector_at(&w->r->pickle.values, handle);
+    struct value *value = vector_at(&w->r->pickle.values, children->handle);
+    bool is_object = children_of_object(children);
     if ((value->flags & VALUE_ON_PATH) != 0)
         return drop(w, NO_VALUE, "reference to something it is in");
+    if (is_object && (value->flags & VALUE_TAKEN) != 0)
+        return drop(w, NO_VALUE, "reference to an object met before");
     if (w->frames.count >= w->r->options->limits->pickle_depth)
         return over_limit(w, w->r->options->limits->pickle_depth, "levels");
     struct frame *f = vector_push(&w->frames);
     if (f == NULL)
         return refuse_memory(w->r->findings);
-    value->flags |= VALUE_ON_PATH;
-    *f = (struct frame){.handle = handle,
-                        .form = form,
-                        .state = state,
+    value->flags |= is_object ? VALUE_ON_PATH | VALUE_TAKEN : VALUE_ON_PATH;
+    *f = (struct frame){.children = *children,
+                        .is_odd = w->odd_name,
                         .path_size = w->path.count,
                         .tensors = w->r->out->tensors.count,
                         .leaves = leaves_count(&w->leaves),
                         .skipped = w->skipped};
-    begin_form(w, f);
     return TV_OK;
 }
 
 static tv_status visit(struct walk *w, uint32_t handle)
 {
-    uint8_t form = 0;
-    uint32_t state = NO_VALUE;
+    struct children children;
     const struct pickle *p = &w->r->pickle;
+    const struct children_rule rule = {w->r->out->kind == TV_KIND_TORCHSCRIPT, w->in_objects, w->in_objects};
     tv_status status = charge(w, module_cost(p, handle));
     if (status != TV_OK)
         return status;
@@ -224,71 +165,15 @@ static tv_status visit(struct walk *w, uint32_t handle)
         if (m->what == MEANS_STORAGE)
             return drop(w, NO_VALUE, "storage");
     }
-    return container_form(w, handle, &form, &state) ? enter(w, handle, form, state) : drop(w, handle, NULL);
-}
-
-/* The container behind a set, however its pickle spells sets. */
-static uint32_t set_items(const struct pickle *p, uint32_t set)
-{
-    const struct record *record = pickle_record(p, set);
-    return record == NULL ? set : tuple_item(p, record->args, 0);
-}
-
-static bool set_holds(const struct pickle *p, uint32_t set, tv_span text)
-{
-    struct items it = items_of(p, set_items(p, set));
-    uint32_t item = NO_VALUE;
-    while (items_next(&it, &item))
-        if (pickle_is(p, item, V_STR) && tv_span_equal(pickle_text(p, item), text))
-            return true;
-    return false;
-}
-
-/* What state_dict() leaves out: empty places, and buffers that are not persistent. */
-static bool is_left_out(struct walk *w, const struct frame *f, uint32_t key, uint32_t value)
-{
-    const struct pickle *p = &w->r->pickle;
-    if (f->form < FORM_PARAMETERS)
-        return false;
-    if (pickle_is(p, value, V_NONE) || key == NO_VALUE)
-        return true;
-    if (f->form != FORM_BUFFERS)
-        return false;
-    return set_holds(p, mapping_get(p, f->state, "_non_persistent_buffers_set"), pickle_text(p, key));
-}
-
-/* Steps that looking at one child takes, apart from visiting it. */
-static uint64_t child_cost(const struct pickle *p, const struct frame *f)
-{
-    if (f->form != FORM_BUFFERS)
-        return 1;
-    uint32_t set = mapping_get(p, f->state, "_non_persistent_buffers_set");
-    return 1 + module_cost(p, f->handle) + pickle_value(p, set_items(p, set))->size;
-}
-
-/* The next child of the frame; false at its end. */
-static bool next_child(struct walk *w, struct frame *f, uint32_t *key, uint32_t *value)
-{
-    *key = NO_VALUE;
-    if (f->form == FORM_SEQUENCE) {
-        f->index++;
-        return items_next(&f->items, value);
-    }
-    while (!mapping_next(&f->mapping, key, value)) {
-        if (f->form < FORM_PARAMETERS || f->form == FORM_MODULES)
-            return false;
-        f->form++;
-        begin_form(w, f);
-    }
-    return true;
+    return children_of(p, handle, rule, &children) ? enter(w, &children) : drop(w, handle, NULL);
 }
 
 /* A container without tensors is listed as one thing, not leaf by leaf; a module without any is like its absence. */
 static tv_status leave(struct walk *w, const struct frame *f)
 {
-    struct value *value = vector_at(&w->r->pickle.values, f->handle);
+    struct value *value = vector_at(&w->r->pickle.values, f->children.handle);
     value->flags &= (uint8_t)~VALUE_ON_PATH;
-    bool is_listed = w->frames.count > 1 && f->form < FORM_PARAMETERS;
+    bool is_listed = w->frames.count > 1 && !children_of_module(&f->children);
     w->path.count = f->path_size;
     if (w->frames.count == 2)
         groups_note(&w->groups, &w->r->out->tensors, f->tensors, path_of(w));
@@ -296,35 +181,45 @@ static tv_status leave(struct walk *w, const struct frame *f)
     if (!is_listed || w->r->out->tensors.count != f->tensors || w->skipped != f->skipped)
         return TV_OK;
     leaves_cut(&w->leaves, f->leaves);
-    return drop(w, f->handle, NULL);
+    return drop(w, f->children.handle, NULL);
 }
 
 static tv_status step(struct walk *w)
 {
     struct frame *f = top(w);
-    uint32_t key = NO_VALUE, value = NO_VALUE;
-    if (!next_child(w, f, &key, &value)) {
+    struct child child;
+    if (!children_next(&f->children, &child)) {
         struct frame done = *f;
         return leave(w, &done);
     }
-    tv_status status = charge(w, child_cost(&w->r->pickle, f));
-    if (status != TV_OK || is_left_out(w, f, key, value))
+    tv_status status = charge(w, children_cost(&f->children));
+    if (status != TV_OK || children_left_out(&f->children, &child))
         return status;
-    bool was_odd = w->odd_name;
-    uint64_t depth = w->frames.count;
-    status = set_path(w, f, key, f->index - 1);
-    if (status == TV_OK)
-        status = visit(w, value);
-    if (w->frames.count == depth)
-        w->odd_name = was_odd;
-    return status;
+    status = set_path(w, f, &child);
+    return status != TV_OK ? status : visit(w, child.value);
 }
 
-static tv_status walk_from(struct walk *w, uint32_t root)
+static tv_status walk_once(struct walk *w, uint32_t root)
 {
+    w->groups = (struct groups){0};
+    w->path.count = 0;
+    w->odd_name = false;
+    leaves_cut(&w->leaves, 0);
     tv_status status = visit(w, root);
     while (status == TV_OK && w->frames.count > 0)
         status = step(w);
+    return status;
+}
+
+/* Objects of other classes (optimizers, data sets, metrics) are looked into only where there is nothing
+ * else to convert: beside a model's tensors they are what is left out, and never make the choice of a root harder. */
+static tv_status walk_from(struct walk *w, uint32_t root)
+{
+    tv_status status = walk_once(w, root);
+    if (status == TV_OK && w->r->out->tensors.count == 0 && w->skipped == 0 && w->r->views.count != 0) {
+        w->in_objects = true;
+        status = walk_once(w, root);
+    }
     if (status == TV_OK && !leaves_finish(&w->leaves, &w->r->pickle, w->r->out))
         status = refuse_memory(w->r->findings);
     if (status != TV_OK || w->r->options->whole)

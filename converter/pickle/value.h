@@ -40,7 +40,8 @@ enum {
     VALUE_SURROGATES = 2, /* text with lone surrogates */
     VALUE_IN_TEXTS = 4,   /* bytes that lie in the texts, not in the source */
     VALUE_DECIMAL = 8,    /* a LONG given in decimal digits, not in little-endian bytes */
-    VALUE_ON_PATH = 16    /* a container that the walk to the tensors is inside of */
+    VALUE_ON_PATH = 16,   /* a container that the walk to the tensors is inside of */
+    VALUE_TAKEN = 32      /* an object that the walk has been in */
 };
 
 #define NO_VALUE UINT32_MAX

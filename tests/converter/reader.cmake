@@ -8,8 +8,15 @@ foreach(name zip pickle tensors numpy identify memory)
   tv_test(test_${name} test_${name}.c LIBS tv_converter test_assemble)
 endforeach()
 
-# The machine against CPython's pure-Python one, over generated pickles that hit every operation.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+# The benign corpus with the real command, which a sanitizer's runtime does not let run in its jail.
+if(NOT TV_SANITIZE)
+  add_test(NAME benign_tensors COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/test_benign.py)
+  set_tests_properties(benign_tensors PROPERTIES ENVIRONMENT TV_COMMAND=$<TARGET_FILE:tensorvet>)
+endif()
+
+# The machine against CPython's pure-Python one, over generated pickles that hit every operation.
 add_executable(pickle_dump pickle_dump.c)
 target_link_libraries(pickle_dump PRIVATE tv_converter test_assemble)
 set_target_properties(pickle_dump PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)

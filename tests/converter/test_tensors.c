@@ -245,6 +245,75 @@ TEST(names_and_choices, "keys join with dots; state_dict is taken, twice where n
     }
 }
 
+TEST(objects_without_a_model, "where nothing else holds tensors, objects of any class give theirs under plain names")
+{
+    static const struct {
+        const char *before, *after, *key, *name, *chosen;
+    } cases[] = {
+        {"cmy\nBox\n)\x81}U\1w", "sb.", NULL, "w", ""}, /* an attribute */
+        {"cmy\nBox\n)\x81N}U\1w",
+         "s\x86"
+         "b.",
+         NULL, "w", ""}, /* one in __slots__ */
+        {"cmy\nBox\n)\x81",
+         "\x85"
+         "b.",
+         NULL, "0", ""},                                                   /* a state of its own form */
+        {"cmy\nDict\n)RU\1w", "s.", NULL, "w", ""},                        /* a dict of a class of its own */
+        {"cmy\nList\n)R", "a.", NULL, "0", ""},                            /* a list of a class of its own */
+        {"cmy\nBox\n", "\x85\x81.", NULL, "0", ""},                        /* an argument */
+        {"cmy\nBox\n)}U\1w", "s\x92.", NULL, "w", ""},                     /* an argument with a name */
+        {"}U\1acmy\nBox\n)\x81}U\1w", "sbs.", NULL, "a.w", ""},            /* under a mapping */
+        {"cmy\nBox\n)\x81}U\1a}U\1w", "ssb.", "a", "w", "a"},              /* --key leads in */
+        {"cmy\nBox\n)\x81}cmy\nKey\n)\x81}U\1w", "ssb.", NULL, "0.w", ""}, /* a key that is an object */
+        {"cmy\nNet\n)\x81}(U\x0b_parameters}U\x08_buffers}U\x08_modules}U\1w", "ub.", NULL, "w", ""},
+        {"}(K\1\x85}U\1xK\1sU\1w", "u.", NULL, "w", ""}, /* an odd key spoils the names below it alone */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bytes b = {0};
+        put_around(&b, cases[i].before, strlen(cases[i].before), cases[i].after, strlen(cases[i].after));
+        names_are(&b, cases[i].key, cases[i].name, cases[i].chosen);
+        free_bytes(&b);
+    }
+}
+
+TEST(objects_beside_a_model, "an object's tensors are left out beside others, and met once where they are all there is")
+{
+    struct bytes b = {0};
+    AROUND(&b, "}(U\5model}U\1w", "q\1sU\toptimizercmy\nBox\n)\x81}U\1mh\1sbu.");
+    names_are(&b, NULL, "model.w", "");
+    names_are(&b, "optimizer", "m", "optimizer");
+    free_bytes(&b);
+    AROUND(&b, "](cmy\nBox\n)\x81q\2}(U\1w", "U\2meh\2ubh\2e.");
+    names_are(&b, NULL, "0.w", "");
+    free_bytes(&b);
+}
+
+TEST(printed_keys_work,
+     "an ambiguous root names the keys that lead on, those of a module too, and none that a shell could read")
+{
+    struct reading r = {0};
+    struct bytes b = {0};
+    put_text(&b, "cmy\nNet\n)\x81}(U\x0b_parameters}U\x08_buffers}U\x08_modules}(U\3ema"
+                 "cmy\nNet\n)\x81}(U\x0b_parameters}U\1w");
+    put_view(&b, &four_floats);
+    put_text(&b, "q\1sU\x08_buffers}U\x08_modules}ubq\2U\2$xh\2U\1.h\2U\4netsh\2uub.");
+    read_zip(&r, &b, "0123456789abcdef", 16, NULL);
+    CHECK(r.status == TV_REJECTED);
+    bool listed = false;
+    for (uint32_t i = 0; i < r.findings->count; i++) {
+        const tv_finding *f = &r.findings->items[i];
+        listed = listed || (f->id == TV_FIND_AMBIGUOUS_ROOT &&
+                            tv_span_is(tv_span_of(f->detail, f->detail_size), "--key ema, --key nets"));
+    }
+    CHECK(listed);
+    end(&r);
+    names_are(&b, "ema", "w", "ema");
+    names_are(&b, "nets", "w", "nets");
+    names_are(&b, "ema.w", "tensor", "ema.w");
+    free_bytes(&b);
+}
+
 TEST(ordered_dict_of_pairs, "an OrderedDict whose pairs are arguments, as Python 2 pickles it, is read in full")
 {
     struct bytes b = {0};
