@@ -23,6 +23,8 @@ struct making {
     struct input input;
     struct shards old, made;
     uint64_t total; /* bytes of the made one's tensors */
+    uint64_t size;  /* of the made one's text */
+    double start;   /* seconds of the monotonic clock */
     struct out_folder folder;
     struct publish publish;
     struct publish_identity before;
@@ -178,7 +180,7 @@ static void put_string(FILE *out, tv_span text)
 }
 
 /* As transformers writes it: json.dumps(index, indent=2, sort_keys=True) and a newline. 0, or an errno. */
-static int write_index(const struct making *making, int fd)
+static int write_index(struct making *making, int fd)
 {
     const struct shards *made = &making->made;
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -197,7 +199,9 @@ static int write_index(const struct making *making, int fd)
         put_string(out, tv_span_str(made->by_tensor[i]->shard));
     }
     (void)fputs("\n  }\n}\n", out);
-    bool failed = ferror(out) != 0;
+    bool failed = fflush(out) != 0 || ferror(out) != 0;
+    off_t size = ftello(out);
+    making->size = size > 0 ? (uint64_t)size : 0;
     int error = fclose(out) != 0 ? errno : failed ? EIO : 0;
     return error;
 }
@@ -289,11 +293,13 @@ static struct judgement tell(struct making *making, enum verdict source)
     struct report report =
         examination_report(making->examination, &session->policy, REPORT_CONVERT, &making->input, making->index->path);
     report.source_verdict = source;
+    report.seconds = clock_seconds() - making->start;
     report.planned = making->options->dry_run;
     report.verified = making->published;
     if (making->published) {
         report.tensors = making->made.count;
         report.data_bytes = making->total;
+        report.output_size = making->size;
     }
     if (making->published || (report.planned && report.judgement.verdict == VERDICT_ACCEPT))
         report.output = making->index->out_path;
@@ -318,6 +324,7 @@ bool convert_index(struct session *session, const struct convert_options *option
 {
     struct making making = {.session = session, .options = options, .index = index};
     making.folder.fd = making.publish.fd = making.input.fd = -1;
+    making.start = clock_seconds();
     making.examination = examination_new(session);
     if (making.examination == NULL)
         return false;

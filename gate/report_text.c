@@ -201,7 +201,8 @@ static void put_written(const struct reporter *reporter, const struct report *re
         put_lines(reporter, "  tensors", &report->rows->lists[ROWS_TENSORS]);
     if (!report->verified)
         return;
-    put(reporter, "  verified bit for bit against the source");
+    put(reporter, report->kind == TV_KIND_SHARD_INDEX ? "  verified against what its shards hold"
+                                                      : "  verified bit for bit against the source");
     if (!reporter->reproducible)
         fprintf(reporter->out, report->seconds < 1 ? "; %.3f s in all" : "; %.1f s in all", report->seconds);
     if (!reporter->reproducible && report->seconds >= 1) /* below, starting up is most of it */

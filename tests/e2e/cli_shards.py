@@ -120,7 +120,7 @@ class Shards(Case):
                         {"w1": "a.safetensors", "w2": "a.safetensors", "w3": "b.safetensors"}}
             self.assertEqual((status, ids(line, "error"), line["verified"]), (0, [], True))
             self.assertEqual(made, json.dumps(expected, indent=2, sort_keys=True) + "\n")
-            self.assertEqual((line["tensors"], line["data_bytes"]), (3, 48))
+            self.assertEqual((line["tensors"], line["data_bytes"], line["output_size"]), (3, 48, len(made)))
             self.assertEqual(os.path.basename(line["output"]), "model.safetensors.index.json")
         self.assertEqual(report("check", "out", cwd=self.folder)[0], 0)
         shutil.rmtree(self.path("m"))
