@@ -51,9 +51,9 @@ int main(int argc, char **argv)
     (void)fclose(file);
     size_t room = (size_t)tv_index_memory(size);
     tv_arena arena = {malloc(room), room, 0};
-    if (bytes == NULL || arena.base == NULL)
-        return 3;
-    tv_status status = tv_index_parse(tv_span_of(bytes, size), file_size, &limits, 0, &arena, &index, &findings);
+    tv_status status = TV_NO_MEMORY;
+    if (bytes != NULL && arena.base != NULL)
+        status = tv_index_parse(tv_span_of(bytes, size), file_size, &limits, 0, &arena, &index, &findings);
     print_findings(&findings);
     for (uint64_t i = 0; status == TV_OK && i < index.count; i++) {
         char name[256];

@@ -70,7 +70,8 @@ static int is_first_of_stage(unsigned id)
 
 int main(void)
 {
-    fputs(intro, stdout);
+    if (fputs(intro, stdout) < 0)
+        return 1;
     for (unsigned i = TV_FIND_NONE + 1; i < TV_FIND_COUNT; i++)
         if (is_first_of_stage(i))
             print_stage(i);

@@ -60,21 +60,33 @@ static inline bool tv_span_holds(tv_span s, uint64_t at, const char *bytes, size
     return at <= s.size && size <= s.size - at && (size == 0 || memcmp(s.data + at, bytes, size) == 0);
 }
 
+/* Copies the `size` bytes at `at`. False, and zeroes, where they are not wholly inside s. */
+static inline bool tv_span_copy(tv_span s, uint64_t at, void *out, size_t size)
+{
+    if (s.size < size || at > s.size - size) {
+        memset(out, 0, size);
+        return false;
+    }
+    memcpy(out, s.data + at, size);
+    return true;
+}
+
 /* Integers at `at`, in the byte order of the platform, which is little-endian (CMakeLists.txt). False, and *out = 0,
  * where they are not wholly inside s. */
-#define TV_SPAN_INTEGER(name, type)                                                                                    \
-    static inline bool name(tv_span s, uint64_t at, type *out)                                                         \
-    {                                                                                                                  \
-        *out = 0;                                                                                                      \
-        if (s.size < sizeof(type) || at > s.size - sizeof(type))                                                       \
-            return false;                                                                                              \
-        memcpy(out, s.data + at, sizeof(type));                                                                        \
-        return true;                                                                                                   \
-    }
-TV_SPAN_INTEGER(tv_span_u16, uint16_t)
-TV_SPAN_INTEGER(tv_span_u32, uint32_t)
-TV_SPAN_INTEGER(tv_span_u64, uint64_t)
-#undef TV_SPAN_INTEGER
+static inline bool tv_span_u16(tv_span s, uint64_t at, uint16_t *out)
+{
+    return tv_span_copy(s, at, out, sizeof *out);
+}
+
+static inline bool tv_span_u32(tv_span s, uint64_t at, uint32_t *out)
+{
+    return tv_span_copy(s, at, out, sizeof *out);
+}
+
+static inline bool tv_span_u64(tv_span s, uint64_t at, uint64_t *out)
+{
+    return tv_span_copy(s, at, out, sizeof *out);
+}
 
 static inline bool tv_span_equal(tv_span a, tv_span b)
 {
