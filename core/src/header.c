@@ -364,6 +364,9 @@ static bool check_tensor(reader *r, const entry *e)
 static inline uint64_t canonical_integer(tv_span text, uint64_t at, uint64_t *out)
 {
     uint64_t low = 0;
+    *out = (uint64_t)tv_span_byte(text, at) - '0';
+    if (*out <= 9 && (unsigned)tv_span_byte(text, at + 1) - '0' > 9)
+        return at + 1; /* a branch that is foretold well is shorter than what follows */
     unsigned count = json_digits(text, at, out);
     if (count == 0 || (count > 1 && tv_span_byte(text, at) == '0'))
         return NOWHERE;
