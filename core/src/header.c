@@ -380,6 +380,18 @@ static inline uint64_t canonical_integer(tv_span text, uint64_t at, uint64_t *ou
     return at + 8 + count;
 }
 
+static inline uint64_t canonical_dtype(const reader *r, uint64_t at, uint8_t *dtype)
+{
+    json_string string;
+    uint64_t common = common_dtype(r, at, dtype);
+    if (common > 0)
+        return at + common;
+    at = take_string(r, at, &string);
+    tv_dtype found = at == NOWHERE ? TV_DTYPE_COUNT : tv_dtype_by_name(json_raw(r->text, &string));
+    *dtype = (uint8_t)found;
+    return found == TV_DTYPE_COUNT ? NOWHERE : at;
+}
+
 static inline uint64_t canonical_shape(const reader *r, uint64_t at, entry *e)
 {
     uint64_t size = 0;
@@ -408,10 +420,10 @@ static inline uint64_t canonical_tensor(const reader *r, uint64_t at, entry *e)
     if (!WORD_AT(r, at, dtype))
         return NOWHERE;
     at += WORD_SIZE(dtype);
-    uint64_t size = common_dtype(r, at, &e->tensor->dtype);
-    if (size == 0 || !WORD_AT(r, at + size, shape))
+    at = canonical_dtype(r, at, &e->tensor->dtype);
+    if (!WORD_AT(r, at, shape))
         return NOWHERE;
-    at += size + WORD_SIZE(shape);
+    at += WORD_SIZE(shape);
     e->shape_at = at - 1;
     e->tensor->shape_at = (uint32_t)e->shape_at;
     at = canonical_shape(r, at, e);
