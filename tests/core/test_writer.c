@@ -85,6 +85,8 @@ TEST(refuses_names, "a name that the reader refuses is not written")
         CHECK(strcmp(written(&entry, 1, NULL, 0, false), cases[i].outcome) == 0);
         CHECK(i == 0 || strcmp(written(NULL, 0, &pair, 1, true), cases[i].outcome) == 0);
     }
+    tv_pair value = {tv_span_str("k"), tv_span_str("\xff")};
+    CHECK(strcmp(written(NULL, 0, &value, 1, true), "[header-invalid-utf8]") == 0);
     tv_entry entry = entry_of("", TV_U8, one, 1);
     entry.name = tv_span_of(longest, 1025);
     CHECK(strcmp(written(&entry, 1, NULL, 0, false), "[name-too-long]") == 0);
