@@ -76,6 +76,9 @@ def unknown_field():
     for name, value in types_but().items():
         rule.reject("first." + name, one(f'{{¤"x":{value},' + fields()[1:]), 1, subject="t")
         rule.reject("last." + name, one(fields()[:-1] + f',¤"x":{value}}}'), 1, subject="t")
+    # One letter of a field's own key is wrong, in the spelling that every writer uses.
+    for key in ("dtype", "shape", "data_offsets"):
+        rule.reject("key-misspelt-" + key, one(fields().replace(f'"{key}"', f'¤"{key[:-1]}z"')), 1, subject="t")
     for name, key in (("capital", "Dtype"), ("empty", ""), ("blank", "dtype "), ("offsets", "offsets"), ("strides", "strides"),
                       ("camel", "dataOffsets"), ("escaped", "\\u0078"), ("nul", "dtype\\u0000")):
         rule.reject("key-" + name, one(fields()[:-1] + f',¤"{key}":0}}'), 1, subject="t")

@@ -156,6 +156,7 @@ def json_structure():
             ("unclosed", f'{{"t":{t}¤'), ("unclosed-array", '{"t":{"shape":[1¤'), ("wrong-close", '{"t":{"shape":[1¤}}}'),
             ("wrong-close-object", '{"t":{"shape":1¤]}'), ("array-comma", '{"t":{"shape":[1,¤]}}'),
             ("array-leading-comma", '{"t":{"shape":[¤,1]}}'), ("array-no-comma", '{"t":{"shape":[1 ¤2]}}'),
+            ("offsets-semicolon", '{"t":{"dtype":"U8","shape":[1],"data_offsets":[0¤;1]}}'),
             ("comment", f'{{¤/*x*/"t":{t}}}'), ("line-comment", f'{{¤//x\n"t":{t}}}'), ("nan", '{"t":¤NaN}'),
             ("infinity", '{"t":¤Infinity}'), ("undefined", '{"t":¤undefined}'), ("capital-true", '{"t":¤True}'),
             ("half-null", '{"t":nul¤}'), ("null-longer", '{"t":null¤l}'), ("form-feed", f'{{¤\f"t":{t}}}'),

@@ -38,7 +38,7 @@ endforeach()
 ")
 file(READ ${SOURCE}/tests/core/compile_smoke.c text)
 file(WRITE ${WORK}/user/smoke.cpp "${text}")
-run(${CMAKE_COMMAND} -S ${WORK}/user -B ${WORK}/user/build -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_C_COMPILER=${C}
+run(${CMAKE_COMMAND} -G Ninja -S ${WORK}/user -B ${WORK}/user/build -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_C_COMPILER=${C}
     -DCMAKE_CXX_COMPILER=${CXX})
 run(${CMAKE_COMMAND} --build ${WORK}/user/build)
 run(${WORK}/user/build/smoke_c)

@@ -50,6 +50,9 @@ EXPLAINED = {
     "(first < 0)": "utf8_next at the end of its text: its callers stop before",
     "(at == NOWHERE)": "only saves time: what is read at NOWHERE fails as well, and a failure carries on",
     "(r->facts->count >= r->capacity)": "guards memory: the capacity is what the header's length allows, so it is not reached",
+    "(!tv_span_u64(text, at, &word))": "the word is zeroes then, which are no digits",
+    "(count == 0)": "keeps a shift defined: whoever asks for digits asks first whether there were any",
+    "(next != NOWHERE)": "only saves time: the rules read the tensor from its start, and find the same",
     "(!facts->complete)": "a second lock: the grammar's judge has refused whatever the reader did not complete",
 }
 
