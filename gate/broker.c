@@ -170,6 +170,8 @@ static void take_over(const struct outcome *of, const char *who, struct outcome 
         copy->subject_size = found->subject_size;
         copy->detail_size = found->detail_size;
     }
+    const uint32_t room = UINT32_MAX - outcome->findings.omitted;
+    outcome->findings.omitted += of->findings.omitted < room ? of->findings.omitted : room;
     if (tv_findings_first_error(&of->findings) == NULL && !of->interrupted)
         add(outcome, TV_FIND_VERIFY_FAILED, who);
 }

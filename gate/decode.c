@@ -74,6 +74,22 @@ static const char *on_finding(struct decoder *d, struct payload *p)
     return fine;
 }
 
+/* Nothing is left out while there is room. */
+static const char *on_omitted(struct decoder *d, struct payload *p)
+{
+    tv_findings *findings = &d->outcome->findings;
+    uint64_t count = payload_u64(p);
+    if (!payload_whole(p))
+        return "its size is wrong";
+    if (d->omitted || count == 0 || count > INT32_MAX)
+        return "no such count";
+    if (findings->count < TV_FINDINGS_MAX)
+        return "it contradicts what was found";
+    d->omitted = true;
+    findings->omitted += (uint32_t)count;
+    return fine;
+}
+
 static const char *on_tensor(struct decoder *d, struct payload *p)
 {
     struct row_tensor row = {.name = payload_text(p)};
@@ -256,6 +272,7 @@ static const struct {
     [FRAME_PROGRESS] = {"PROGRESS", on_progress, false},
     [FRAME_RESULT] = {"RESULT", on_result, false},
     [FRAME_VIOLATION] = {"VIOLATION", on_violation, false},
+    [FRAME_OMITTED] = {"OMITTED", on_omitted, false},
 };
 
 static enum decode_state lie(struct decoder *d, const char *what, const char *why)

@@ -28,7 +28,7 @@ struct decoder {
     uint32_t head_have, payload_have;
     uint32_t type, size; /* of the frame that has begun */
     uint64_t received;   /* bytes in all */
-    bool ready, kind, output, finished, violated;
+    bool ready, kind, output, omitted, finished, violated;
     uint32_t violation; /* where violated: the number it told */
     enum decode_state state;
     char why[128]; /* of any state but FINE; may hold untrusted bytes */

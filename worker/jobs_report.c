@@ -88,6 +88,11 @@ void report_result(struct run *run, enum frame_outcome outcome)
 {
     for (uint32_t i = 0; i < run->findings.count; i++)
         frame_send_finding(&run->frame, WORKER_REPORT, &run->findings.items[i]);
+    if (run->findings.omitted > 0) {
+        frame_begin(&run->frame, FRAME_OMITTED);
+        frame_put_u64(&run->frame, run->findings.omitted);
+        send(run);
+    }
     frame_begin(&run->frame, FRAME_RESULT);
     frame_put_u32(&run->frame, (uint32_t)outcome);
     frame_put_u64(&run->frame, run->tensors);

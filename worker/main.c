@@ -9,9 +9,10 @@
 #include "job.h"
 #include "jobs.h"
 
+static struct frame_out frame;
+
 static void send_ready(uint32_t layers, uint32_t landlock_abi, const char *failed_at)
 {
-    static struct frame_out frame;
     frame_begin(&frame, FRAME_READY);
     frame_put_text(&frame, tv_span_str(TV_BUILD_ID));
     frame_put_u32(&frame, layers);
@@ -23,7 +24,6 @@ static void send_ready(uint32_t layers, uint32_t landlock_abi, const char *faile
 /* The last frame of a job that is diagnosed. What was being sent was sent whole: writing is allowed. */
 static void send_violation(int number)
 {
-    static struct frame_out frame;
     frame_begin(&frame, FRAME_VIOLATION);
     frame_put_u32(&frame, (uint32_t)number);
     frame_send(&frame, WORKER_REPORT);

@@ -46,7 +46,7 @@ HEADERS = {
 
 # ---- frames: what a worker says, then two bytes of choices ----
 
-READY, KIND, FINDING, TENSOR, METADATA, GLOBAL, SHARED, CONTIGUOUS, OBJECT, NOTE, OUTPUT, PROGRESS, RESULT = range(1, 14)
+READY, KIND, FINDING, TENSOR, METADATA, GLOBAL, SHARED, CONTIGUOUS, OBJECT, NOTE, OUTPUT, PROGRESS, RESULT, VIOLATION, OMITTED = range(1, 16)
 
 
 def u32(n):
@@ -87,6 +87,7 @@ FRAMES = {
     "written": HELLO + frame(OUTPUT, u64(4096)) + ROWS + result(0) + b"\2\2",
     "rejected": HELLO + finding(1, b"\x1b[31mred\xff") + result(1) + b"\0\0",
     "every-finding": HELLO + b"".join(finding(i, b"a\"b\\c", b"\xe2\x80\xae") for i in range(1, 60)) + result(1) + b"\1\7",
+    "omitted": HELLO + finding(1, b"x") * 64 + frame(OMITTED, u64(36)) + result(1) + b"\0\0",
     "hostile-texts": HELLO + frame(NOTE, text(b"\n\x9b\xc2\x9b\xed\xa0\x80\"}]")) + result(0) + b"\1\3",
     "unlocked": frame(READY, text("fuzz") + u32(1) + u32(0) + text("seccomp")) + b"\0\0",
     "other-build": frame(READY, text("else") + u32(7) + u32(0) + text("")) + b"\0\0",

@@ -138,6 +138,13 @@ static inline void add_output(struct bytes *b, uint64_t size)
     end_frame(b, at);
 }
 
+static inline void add_omitted(struct bytes *b, uint64_t count)
+{
+    size_t at = begin_frame(b, FRAME_OMITTED);
+    add64(b, count);
+    end_frame(b, at);
+}
+
 static inline void add_result(struct bytes *b, uint32_t word, uint32_t has_digest)
 {
     static const uint8_t digest[32] = {1, 2, 3};

@@ -340,6 +340,32 @@ static void told_unasked(void)
     add32(&made, 41);
     end_frame(&made, at);
 }
+static void omitted_with_room(void)
+{
+    add_finding(&made, TV_FIND_KEY_NOT_FOUND, "x");
+    add_omitted(&made, 1);
+}
+static void full_of_findings(void)
+{
+    for (int i = 0; i < TV_FINDINGS_MAX; i++)
+        add_finding(&made, TV_FIND_KEY_NOT_FOUND, "x");
+}
+static void omitted_none(void)
+{
+    full_of_findings();
+    add_omitted(&made, 0);
+}
+static void omitted_twice(void)
+{
+    full_of_findings();
+    add_omitted(&made, 1);
+    add_omitted(&made, 1);
+}
+static void omitted_beyond(void)
+{
+    full_of_findings();
+    add_omitted(&made, UINT64_C(1) << 32);
+}
 static void result_twice(void)
 {
     add_result(&made, OUTCOME_DONE, 0);
@@ -398,6 +424,10 @@ static const struct {
     {"failed without a reason", failed_for_nothing, "RESULT: it contradicts"},
     {"failed for the file's fault", failed_by_the_file, "RESULT: it contradicts"},
     {"VIOLATION unasked", told_unasked, "VIOLATION: out of order"},
+    {"OMITTED with room", omitted_with_room, "OMITTED: it contradicts"},
+    {"OMITTED none", omitted_none, "OMITTED: no such count"},
+    {"OMITTED twice", omitted_twice, "OMITTED: no such count"},
+    {"OMITTED more than can be counted", omitted_beyond, "OMITTED: no such count"},
     {"RESULT twice", result_twice, "RESULT: out of order"},
     {"row after RESULT", row_after_result, "TENSOR: out of order"},
     {"progress after RESULT", progress_after_result, "PROGRESS: out of order"},
@@ -505,6 +535,18 @@ TEST(many_findings, "findings beyond what is kept are counted, not stored")
     decode(made.size, &job, &once);
     CHECK(once.state == DECODE_FINE);
     CHECK(once.outcome.findings.count == TV_FINDINGS_MAX && once.outcome.findings.omitted == 1000 - TV_FINDINGS_MAX);
+}
+
+TEST(omitted, "what a worker found and could not keep is counted here too")
+{
+    const struct job job = write_job();
+    honest_start();
+    full_of_findings();
+    add_omitted(&made, 36);
+    add_result(&made, OUTCOME_REJECTED, 0);
+    decode(made.size, &job, &once);
+    CHECK_MSG(once.state == DECODE_FINE && once.finished, "%s", once.why);
+    CHECK(once.outcome.findings.count == TV_FINDINGS_MAX && once.outcome.findings.omitted == 36);
 }
 
 TEST(after_the_end, "after a lie nothing is heard any more")
