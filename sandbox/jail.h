@@ -58,9 +58,9 @@ struct jail_process {
     uint64_t cpu_seconds; /* of its budget */
 };
 
-/* Starts the program with those descriptors and no others, an empty environment, 0-2 on /dev/null, a session of its
- * own, signals reset, rlimits set, no_new_privs, and PDEATHSIG so that it dies with the calling thread. Under root it
- * gives up groups, uid, gid and capabilities first. The cost does not depend on the caller's size: the child shares
+/* Starts the program with those descriptors and no others, an empty environment, 0-2 on /dev/null, a process group of
+ * its own, signals reset, rlimits set, no_new_privs, and PDEATHSIG so that it dies with the calling thread. Under root
+ * it gives up groups, uid, gid and capabilities first. The cost does not depend on the caller's size: the child shares
  * its memory until the exec (vfork semantics). Returns 0, or an errno; *failed_at then names the step (static).
  * May be called from any thread that outlives the process. */
 int jail_start(const struct jail_spec *spec, struct jail_process *process, const char **failed_at);

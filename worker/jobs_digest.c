@@ -5,9 +5,10 @@
 
 #include "jobs_internal.h"
 
-/* Before main, libcrypto asks the processor what it can do, in a dozen CPUID instructions: each leaves a virtual machine
- * and takes 5 us there, more than hashing a usual header without an answer. The linker sends that call here (--wrap,
- * CMakeLists.txt), and it is made for a header that is worth it. Where libcrypto does not ask so, nothing changes. */
+/* Before main, libcrypto asks the processor what it can do, in a dozen CPUID instructions: each leaves a virtual
+ * machine and takes 5 us there, more than hashing a usual header without an answer. The linker sends that call here
+ * (--wrap, CMakeLists.txt), and it is made for a header that is worth it. Where libcrypto does not ask so, nothing
+ * changes. */
 #define WORTH_ASKING (256u << 10)
 
 void __wrap_OPENSSL_cpuid_setup(void);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -41,6 +43,9 @@ static unsigned long page;
 static struct iovec here = {space, 16}, there = {space + 64, 16}, secret;
 static const struct open_how how = {.flags = O_RDONLY};
 static const struct rlimit more = {1000, 1000};
+static struct sock_filter allow_all[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+static const struct sock_fprog allow_everything = {1, allow_all};
+static const char *row_name, *start_of_strings;
 static const uint32_t allow_action = SECCOMP_RET_ALLOW;
 static char *const exec_argv[] = {(char *)(uintptr_t) "escape", NULL};
 static const struct sockaddr_in loopback = {
@@ -112,6 +117,62 @@ static long memfd_of_self(void)
     return close(program);
 }
 
+/* Of the descriptors that the parent leaked none is left. */
+static long nothing_leaked(void)
+{
+    errno = EBADMSG;
+    for (int fd = JAIL_REPORT + 1; fd < 4096; fd++)
+        if (fcntl(fd, F_GETFD) >= 0)
+            return -1;
+    return 0;
+}
+
+/* In pieces that are never touched: it is address space that is limited. */
+static long take_memory(void)
+{
+    const size_t piece = 16u << 20;
+    for (size_t had = 0; had < MEMORY_WANTED; had += piece)
+        if (mmap(NULL, piece, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+            return -1;
+    return 0;
+}
+
+/* brk(2) itself answers with where the break is. */
+static long raise_break(void)
+{
+    const unsigned long now = (unsigned long)syscall(SYS_brk, 0);
+    if ((unsigned long)syscall(SYS_brk, now + MEMORY_WANTED) == now + MEMORY_WANTED)
+        return 0;
+    errno = ENOMEM;
+    return -1;
+}
+
+/* What the kernel put on the stack at the start: arguments, environment, the program's name, in this order. */
+static long find_in_start(const char *text)
+{
+    const char *name = (const char *)(uintptr_t)getauxval(AT_EXECFN);
+    const size_t size = (size_t)(name - start_of_strings) + strlen(name);
+    if (memmem(start_of_strings, size, text, strlen(text)) != NULL)
+        return 0;
+    errno = ENOENT;
+    return -1;
+}
+
+static long burn(void)
+{
+    static volatile unsigned long turns = 1;
+    while (turns != 0)
+        turns += 2;
+    return 0;
+}
+
+static long fill_report(void)
+{
+    while (syscall(SYS_write, JAIL_REPORT, space, sizeof(space)) > 0)
+        continue;
+    return 0;
+}
+
 #ifdef __x86_64__
 /* The 32-bit door: its numbers are another table's. */
 static long int80(long number)
@@ -135,16 +196,18 @@ static long int80(long number)
     {                                                                                                                  \
         return (attempt);                                                                                              \
     }
+#define LIMIT(name, setup, attempt, error, why) ESCAPE(name, 0, setup, attempt, why)
+#define ENDLESS(name, attempt)                  ESCAPE(name, 0, 0, attempt, NULL)
 #include "escape.def"
-#undef ESCAPE
 
 static const struct {
     const char *name;
     long (*setup)(void), (*attempt)(void);
 } rows[] = {
 #define ESCAPE(name, number, setup, attempt, why) {#name, setup_##name, attempt_##name},
+#define LIMIT(name, setup, attempt, error, why)   {#name, setup_##name, attempt_##name},
+#define ENDLESS(name, attempt)                    {#name, setup_##name, attempt_##name},
 #include "escape.def"
-#undef ESCAPE
 };
 
 static void tell(const void *bytes, size_t size)
@@ -184,6 +247,8 @@ int main(int argc, char **argv)
         return 0;
     if (argc < 5)
         return 64;
+    start_of_strings = argv[0];
+    row_name = argv[1];
     self = getpid();
     parent = getppid();
     (void)snprintf(victim, sizeof(victim), "%s/victim", argv[3]);

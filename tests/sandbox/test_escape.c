@@ -8,11 +8,13 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/audit.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -32,13 +34,25 @@ static const struct {
 } rows[] = {
 #define ESCAPE(name, number, setup, attempt, why) {#name, number, why},
 #include "escape.def"
-#undef ESCAPE
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
+/* What is allowed, but not that much of it. */
+static const struct {
+    const char *name;
+    int error;
+    const char *why;
+} limited[] = {
+#define LIMIT(name, setup, attempt, error, why) {#name, error, why},
+#include "escape.def"
+};
+enum { LIMITED = sizeof(limited) / sizeof(limited[0]) };
+
+static const struct jail_budget small = {MEMORY_MOST, OUTPUT_MOST, 60}, large = {UINT64_C(4) << 30, 64u << 20, 60};
+
 static int program, null, source, output;
 static char folder[] = "/tmp/tensorvet-escape-XXXXXX";
-static char secret[16] = "planted secret";
+static char secret[16] = PLANTED;
 
 /* How an attempt ended. */
 struct end {
@@ -116,11 +130,12 @@ static uint64_t traces(void)
     return sum;
 }
 
-static struct jail_process start(size_t row, bool locked, int report)
+/* mode: "free", "locked" (and followed by us), "untraced" (and locked). */
+static struct jail_process start(const char *row, const char *mode, const struct jail_budget *budget, int report)
 {
     char address[32];
     (void)snprintf(address, sizeof(address), "%llx", (unsigned long long)(uintptr_t)secret);
-    const char *const argv[] = {"escape_worker", rows[row].name, locked ? "locked" : "free", folder, address, NULL};
+    const char *const argv[] = {"escape_worker", row, mode, folder, address, NULL};
     const struct jail_spec spec = {.program = program,
                                    .null = null,
                                    .argv = (char *const *)(uintptr_t)argv,
@@ -128,7 +143,7 @@ static struct jail_process start(size_t row, bool locked, int report)
                                    .output = output,
                                    .report = report,
                                    .scratch = -1,
-                                   .budget = {1u << 30, 16u << 20, 60}};
+                                   .budget = *budget};
     struct jail_process process;
     const char *failed_at = "";
     int error = jail_start(&spec, &process, &failed_at);
@@ -160,14 +175,14 @@ static void follow(pid_t pid, struct end *end)
     }
 }
 
-static void attempt(size_t row, bool locked, struct end *end)
+static void attempt(const char *row, const char *mode, const struct jail_budget *budget, struct end *end)
 {
     int ends[2];
     *end = (struct end){.number = -2};
     CHECK(pipe2(ends, O_CLOEXEC) == 0);
-    struct jail_process process = start(row, locked, ends[1]);
+    struct jail_process process = start(row, mode, budget, ends[1]);
     (void)close(ends[1]);
-    if (locked)
+    if (strcmp(mode, "locked") == 0)
         follow(process.pid, end);
     else
         CHECK(waitpid(process.pid, &end->status, __WALL) == process.pid);
@@ -192,7 +207,7 @@ static void check_locked(size_t row)
     const char *name = rows[row].name;
     prepare();
     uint64_t before = traces();
-    attempt(row, true, &end);
+    attempt(name, "locked", &large, &end);
     CHECK_MSG(end.got_report && end.report.setup == 0, "%s: its setup failed: %s", name, strerror(-end.report.setup));
     CHECK_MSG((end.report.layers & JAIL_MANDATORY) == JAIL_MANDATORY, "%s: not locked", name);
     if (is_int80(row) && WIFSIGNALED(end.status) && WTERMSIG(end.status) == SIGSEGV)
@@ -202,20 +217,18 @@ static void check_locked(size_t row)
     CHECK_MSG((int32_t)end.number == (int32_t)rows[row].number, "%s: it was call %ld", name, end.number);
     CHECK_MSG((end.arch == AUDIT_ARCH_I386) == is_int80(row), "%s: architecture %x", name, end.arch);
     CHECK_MSG(traces() == before, "%s left a trace", name);
-    CHECK(strcmp(secret, "planted secret") == 0);
+    CHECK(strcmp(secret, PLANTED) == 0);
 }
 
-static void check_free(size_t row)
+static void check_free(const char *name, const char *why)
 {
     struct end end;
-    const char *name = rows[row].name;
     prepare();
-    attempt(row, false, &end);
+    attempt(name, "free", &large, &end);
     bool success = WIFEXITED(end.status) && WEXITSTATUS(end.status) == 0 && end.got_report && end.report.setup == 0 &&
                    (!end.got_attempt || end.report.attempt == 0);
-    CHECK_MSG(success || rows[row].why != NULL,
-              "%s does not even work without the lock: status %x, setup %s, attempt %s", name, end.status,
-              strerror(-end.report.setup), strerror(-end.report.attempt));
+    CHECK_MSG(success || why != NULL, "%s does not even work without the lock: status %x, setup %s, attempt %s", name,
+              end.status, strerror(-end.report.setup), strerror(-end.report.attempt));
 }
 
 TEST(locked, "every escape is killed with SIGSYS, at its own number, without a trace")
@@ -227,7 +240,54 @@ TEST(locked, "every escape is killed with SIGSYS, at its own number, without a t
 TEST(free_of_lock, "the same attempts succeed without the lock, or the table says what else stands in their way")
 {
     for (size_t row = 0; row < ROWS; row++)
-        check_free(row);
+        check_free(rows[row].name, rows[row].why);
+    for (size_t row = 0; row < LIMITED; row++)
+        check_free(limited[row].name, limited[row].why);
+}
+
+TEST(beyond_limits, "more memory or output than was given, or what was never given, is refused with the stated errno")
+{
+    for (size_t row = 0; row < LIMITED; row++) {
+        struct end end;
+        const char *name = limited[row].name;
+        prepare();
+        uint64_t before = traces();
+        attempt(name, "untraced", &small, &end);
+        CHECK_MSG(end.got_report && end.report.setup == 0, "%s: its setup failed: %s", name,
+                  strerror(-end.report.setup));
+        CHECK_MSG((end.report.layers & JAIL_MANDATORY) == JAIL_MANDATORY, "%s: not locked", name);
+        CHECK_MSG(WIFEXITED(end.status) && end.got_attempt, "%s: status %x", name, end.status);
+        CHECK_MSG(end.report.attempt == -limited[row].error, "%s: %s", name, strerror(-end.report.attempt));
+        CHECK_MSG(traces() == before, "%s left a trace", name);
+    }
+}
+
+/* Its end, by the clock if it has none of its own within a second. The report is never read: a full pipe waits. */
+static struct jail_result end_of(const char *row, uint64_t cpu_seconds)
+{
+    int ends[2];
+    struct jail_budget budget = small;
+    struct jail_result result;
+    budget.cpu_seconds = cpu_seconds;
+    prepare();
+    CHECK(pipe2(ends, O_CLOEXEC) == 0);
+    struct jail_process process = start(row, "untraced", &budget, ends[1]);
+    (void)close(ends[1]);
+    struct pollfd end = {.fd = process.pidfd, .events = POLLIN};
+    const bool by_clock = cpu_seconds > 1;
+    bool ended = poll(&end, 1, by_clock ? 1000 : 60000) == 1;
+    jail_wait(&process, ended ? JAIL_NOT_KILLED : JAIL_KILLED_WALL, &result);
+    (void)close(ends[0]);
+    return result;
+}
+
+TEST(endless, "processor time ends at its limit; what only waits is ended by the keeper's clock, and is gone")
+{
+    struct jail_result result = end_of("more_processor_time", 1);
+    CHECK_MSG(result.ending == JAIL_ENDED_CPU && result.code == SIGXCPU, "%d", result.code);
+    result = end_of("more_time", 60);
+    CHECK_MSG(result.ending == JAIL_ENDED_WALL, "%s %d", jail_ending_name(result.ending), result.code);
+    CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
 }
 
 static void become_user(void)
@@ -237,6 +297,19 @@ static void become_user(void)
         return;
     if (setgroups(0, NULL) != 0 || setresgid(nobody_in_particular, nobody_in_particular, nobody_in_particular) != 0 ||
         setresuid(nobody_in_particular, nobody_in_particular, nobody_in_particular) != 0)
+        exit(2);
+    /* As a process is that this user has started: its own processes may trace it and read its memory. */
+    if (prctl(PR_SET_DUMPABLE, 1ul, 0ul, 0ul, 0ul) != 0)
+        exit(2);
+}
+
+/* Descriptors and an environment that are not meant for the worker. */
+static void leak(void)
+{
+    for (int i = 0; i < LEAKED; i++)
+        if (dup2(null, LEAKED_FIRST + i) < 0)
+            exit(2);
+    if (setenv("TENSORVET_TEST_SECRET", PLANTED, 1) != 0)
         exit(2);
 }
 
@@ -263,6 +336,7 @@ int main(int argc, char **argv)
     }
     if (program < 0 || null < 0 || mkdtemp(folder) == NULL || chmod(folder, 0777) != 0)
         return 2;
+    leak();
     int status = run_tests(argc, argv);
     remove_folder();
     return status;
