@@ -114,3 +114,16 @@ int end_session(struct session *session)
     session_close(session);
     return signal_seen != 0 ? 128 + signal_seen : status;
 }
+
+int for_each_path(const struct settings *settings, void (*examine)(struct session *session, const char *path))
+{
+    struct session session;
+    struct progress progress;
+    if (settings->count == 0)
+        return usage_error(settings->command, "which file or folder?");
+    if (!begin_session(&session, &progress, settings))
+        return STATUS_UNDECIDED;
+    for (size_t i = 0; i < settings->count && !session_stopped(&session); i++)
+        examine(&session, settings->paths[i]);
+    return end_session(&session);
+}

@@ -16,5 +16,7 @@ int run_explain(const struct settings *settings);
 bool begin_session(struct session *session, struct progress *progress, const struct settings *settings);
 /* Ends it and returns the exit status: 128 and the signal's number where one asked us to stop. */
 int end_session(struct session *session);
+/* A whole session that does this with each path, until it is stopped; the exit status. */
+int for_each_path(const struct settings *settings, void (*examine)(struct session *session, const char *path));
 
 #endif

@@ -280,15 +280,20 @@ static inline uint64_t take_dimension(reader *r, uint64_t at, entry *e)
     return at;
 }
 
+/* The bracket that opens an array (its place in *array), and the one that closes it at once (*over). */
+static inline uint64_t take_array(reader *r, uint64_t at, uint64_t *array, bool *over)
+{
+    *array = skip(r, at);
+    if (tv_span_byte(r->text, *array) != '[')
+        return tensor_broken(r, TV_FIND_WRONG_TYPE, *array, "an array");
+    return take_close(r, *array + 1, ']', over);
+}
+
 static inline uint64_t take_shape(reader *r, uint64_t at, entry *e)
 {
     bool over = false;
-    at = skip(r, at);
-    if (tv_span_byte(r->text, at) != '[')
-        return tensor_broken(r, TV_FIND_WRONG_TYPE, at, "an array");
-    e->shape_at = at;
-    e->tensor->shape_at = (uint32_t)at;
-    at = take_close(r, at + 1, ']', &over);
+    at = take_array(r, at, &e->shape_at, &over);
+    e->tensor->shape_at = (uint32_t)e->shape_at;
     while (!over && at != NOWHERE) {
         at = take_dimension(r, at, e);
         at = take_comma(r, at, ']', &over);
@@ -299,11 +304,7 @@ static inline uint64_t take_shape(reader *r, uint64_t at, entry *e)
 static inline uint64_t take_offsets(reader *r, uint64_t at, entry *e)
 {
     bool over = false;
-    at = skip(r, at);
-    if (tv_span_byte(r->text, at) != '[')
-        return tensor_broken(r, TV_FIND_WRONG_TYPE, at, "an array");
-    e->offsets_at = at;
-    at = take_close(r, at + 1, ']', &over);
+    at = take_array(r, at, &e->offsets_at, &over);
     if (over)
         return tensor_broken(r, TV_FIND_INTEGER_OUT_OF_RANGE, e->offsets_at, "no offset at all");
     at = take_integer(r, at, &e->tensor->begin);

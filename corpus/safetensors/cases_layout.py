@@ -16,42 +16,60 @@ def add():
     count()
 
 
+# Each row: its name, the bytes of data, the tensors. Refused where one is marked.
+GAPS = [
+    ("in-order", 9, ("a", 0, 4), ("b", 4, 6), ("c", 6, 9)),
+    ("reversed", 9, ("a", 6, 9), ("b", 4, 6), ("c", 0, 4)),
+    ("mixed", 9, ("a", 4, 6), ("b", 6, 9), ("c", 0, 4)),
+    ("empty-at-start", 4, ("a", 0, 0), ("b", 0, 4)),
+    ("empty-between", 6, ("a", 0, 4), ("b", 4, 4), ("c", 4, 4), ("d", 4, 6)),
+    ("empty-at-end", 4, ("a", 0, 4), ("b", 4, 4)),
+    ("empty-first-in-header", 4, ("a", 4, 4), ("b", 0, 4)),
+    ("at-start", 4, ("!a", 1, 4)),
+    ("between", 6, ("a", 0, 4), ("!b", 5, 6)),
+    ("between-reversed", 6, ("!b", 5, 6), ("a", 0, 4)),
+    ("two-gaps", 10, ("c", 9, 10), ("!b", 5, 6), ("a", 0, 4)),
+    ("empty-beyond", 4, ("a", 0, 4), ("!b", 5, 5)),
+    ("empty-alone", 1, ("!a", 1, 1)),
+    ("whole-file", 8, ("!a", 4, 8)),
+    ("and-truncated", 6, ("a", 0, 4), ("!b", 5, 9)),
+]
+OVERLAPS = [
+    ("touch", 8, ("a", 0, 4), ("b", 4, 8)),
+    ("by-1", 8, ("a", 0, 4), ("!b", 3, 8)),
+    ("same", 4, ("a", 0, 4), ("!b", 0, 4)),
+    ("inside", 8, ("a", 0, 8), ("!b", 2, 4)),
+    ("same-begin", 8, ("!a", 0, 8), ("b", 0, 4)),
+    ("empty-inside", 4, ("a", 0, 4), ("!b", 2, 2)),
+    ("before-a-gap", 10, ("c", 9, 10), ("a", 0, 4), ("!b", 3, 6)),
+    ("and-truncated", 5, ("a", 0, 4), ("!b", 3, 8)),
+]
+ENDS = [
+    ("exact", 8, ("a", 0, 4), ("b", 4, 8)),
+    ("missing-1", 7, ("a", 0, 4), ("!b", 4, 8)),
+    ("missing-4", 4, ("a", 0, 4), ("!b", 4, 8)),
+    ("missing-5", 3, ("!a", 0, 4), ("b", 4, 8)),
+    ("missing-all", 0, ("!a", 0, 4), ("b", 4, 8)),
+    ("reversed", 7, ("!b", 4, 8), ("a", 0, 4)),
+]
+
+
+def add_rows(rule, rows):
+    for name, size, *parts in rows:
+        marked = [part[0][1:] for part in parts if part[0].startswith("!")]
+        if marked:
+            rule.reject(name, file(*parts), size, subject=marked[0])
+        else:
+            rule.accept(name, file(*parts), size)
+
+
 def chain():
-    gap = Rule("offsets-gap", "each tensor begins where the one before it ends, the first at 0")
-    gap.accept("in-order", file(("a", 0, 4), ("b", 4, 6), ("c", 6, 9)), 9)
-    gap.accept("reversed", file(("a", 6, 9), ("b", 4, 6), ("c", 0, 4)), 9)
-    gap.accept("mixed", file(("a", 4, 6), ("b", 6, 9), ("c", 0, 4)), 9)
-    gap.accept("empty-at-start", file(("a", 0, 0), ("b", 0, 4)), 4)
-    gap.accept("empty-between", file(("a", 0, 4), ("b", 4, 4), ("c", 4, 4), ("d", 4, 6)), 6)
-    gap.accept("empty-at-end", file(("a", 0, 4), ("b", 4, 4)), 4)
-    gap.accept("empty-first-in-header", file(("a", 4, 4), ("b", 0, 4)), 4)
-    gap.reject("at-start", file(("!a", 1, 4)), 4, subject="a")
-    gap.reject("between", file(("a", 0, 4), ("!b", 5, 6)), 6, subject="b")
-    gap.reject("between-reversed", file(("!b", 5, 6), ("a", 0, 4)), 6, subject="b")
-    gap.reject("two-gaps", file(("c", 9, 10), ("!b", 5, 6), ("a", 0, 4)), 10, subject="b")
-    gap.reject("empty-beyond", file(("a", 0, 4), ("!b", 5, 5)), 4, subject="b")
-    gap.reject("empty-alone", file(("!a", 1, 1)), 1, subject="a")
-    gap.reject("whole-file", file(("!a", 4, 8)), 8, subject="a")
-    gap.reject("and-truncated", file(("a", 0, 4), ("!b", 5, 9)), 6, subject="b")
-    lap = Rule("offsets-overlap", "no tensor begins before the one before it ends")
-    lap.accept("touch", file(("a", 0, 4), ("b", 4, 8)), 8)
-    lap.reject("by-1", file(("a", 0, 4), ("!b", 3, 8)), 8, subject="b")
-    lap.reject("same", file(("a", 0, 4), ("!b", 0, 4)), 4, subject="b")
-    lap.reject("inside", file(("a", 0, 8), ("!b", 2, 4)), 8, subject="b")
-    lap.reject("same-begin", file(("!a", 0, 8), ("b", 0, 4)), 8, subject="a")
-    lap.reject("empty-inside", file(("a", 0, 4), ("!b", 2, 2)), 4, subject="b")
-    lap.reject("before-a-gap", file(("c", 9, 10), ("a", 0, 4), ("!b", 3, 6)), 10, subject="b")
-    lap.reject("and-truncated", file(("a", 0, 4), ("!b", 3, 8)), 5, subject="b")
+    add_rows(Rule("offsets-gap", "each tensor begins where the one before it ends, the first at 0"), GAPS)
+    add_rows(Rule("offsets-overlap", "no tensor begins before the one before it ends"), OVERLAPS)
 
 
 def ends():
-    rule = Rule("offsets-out-of-range", "the last tensor ends where the file does")
-    rule.accept("exact", file(("a", 0, 4), ("b", 4, 8)), 8)
-    rule.reject("missing-1", file(("a", 0, 4), ("!b", 4, 8)), 7, subject="b")
-    rule.reject("missing-4", file(("a", 0, 4), ("!b", 4, 8)), 4, subject="b")
-    rule.reject("missing-5", file(("!a", 0, 4), ("b", 4, 8)), 3, subject="a")
-    rule.reject("missing-all", file(("!a", 0, 4), ("b", 4, 8)), 0, subject="a")
-    rule.reject("reversed", file(("!b", 4, 8), ("a", 0, 4)), 7, subject="b")
+    add_rows(Rule("offsets-out-of-range", "the last tensor ends where the file does"), ENDS)
     rest = Rule("trailing-data", "nothing follows the last tensor")
     rest.accept("exact", file(("a", 0, 4)), 4)
     text = file(("a", 0, 4))

@@ -104,46 +104,51 @@ static void put_entry(struct buffer *out, const struct archive *a, struct entry 
     put_le(out, e->size, 4);
 }
 
+/* A number in a record, and how many bytes it has there. */
+struct number {
+    uint64_t value;
+    unsigned size;
+};
+
+static void put_numbers(struct buffer *out, const struct number *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        put_le(out, numbers[i].value, numbers[i].size);
+}
+
+#define PUT_NUMBERS(out, numbers) put_numbers(out, numbers, sizeof(numbers) / sizeof((numbers)[0]))
+
 static void put_row(struct buffer *out, const struct archive *a, const struct entry *e)
 {
-    put_le(out, 0x02014b50, 4);
-    put_le(out, 0, 4); /* versions */
-    put_le(out, a->descriptors ? 0x808 : 0x800, 2);
-    put_le(out, 0, 6);
-    put_le(out, e->crc, 4);
-    put_le(out, e->size, 4);
-    put_le(out, e->size, 4);
-    put_le(out, e->name_size, 2);
-    put_le(out, 0, 8); /* extra, comment, disk, attributes */
-    put_le(out, 0, 4);
-    put_le(out, e->header_at, 4);
+    const struct number row[] = {
+        {0x02014b50, 4},
+        {0, 4}, /* versions */
+        {a->descriptors ? 0x808 : 0x800, 2},
+        {0, 6}, /* method, time, date */
+        {e->crc, 4},
+        {e->size, 4},
+        {e->size, 4},
+        {e->name_size, 2},
+        {0, 8}, /* extra, comment, disk, attributes */
+        {0, 4},
+        {e->header_at, 4},
+    };
+    PUT_NUMBERS(out, row);
     put(out, e->name, e->name_size);
 }
 
 static void put_end(struct buffer *out, const struct archive *a, size_t rows)
 {
-    size_t end64 = out->size;
-    if (a->wide) {
-        put_le(out, 0x06064b50, 4);
-        put_le(out, RECORD64_SIZE - 12, 8);
-        put_le(out, 0x002d031e, 4);
-        put_le(out, 0, 8);
-        put_le(out, a->count, 8);
-        put_le(out, a->count, 8);
-        put_le(out, rows, 8);
-        put_le(out, a->directory_at, 8);
-        put_le(out, 0x07064b50, 4);
-        put_le(out, 0, 4);
-        put_le(out, end64, 8);
-        put_le(out, 1, 4);
-    }
-    put_le(out, 0x06054b50, 4);
-    put_le(out, 0, 4);
-    put_le(out, a->count, 2);
-    put_le(out, a->count, 2);
-    put_le(out, rows, 4);
-    put_le(out, a->directory_at, 4);
-    put_le(out, 0, 2);
+    const struct number wide[] = {
+        {0x06064b50, 4}, {RECORD64_SIZE - 12, 8}, {0x002d031e, 4}, {0, 8}, {a->count, 8},  {a->count, 8},
+        {rows, 8},       {a->directory_at, 8},    {0x07064b50, 4}, {0, 4}, {out->size, 8}, {1, 4},
+    };
+    const struct number end[] = {
+        {0x06054b50, 4}, {0, 4}, {a->count, 2}, {a->count, 2}, {rows, 4}, {a->directory_at, 4}, {0, 2},
+    };
+    if (a->wide)
+        PUT_NUMBERS(out, wide);
+    PUT_NUMBERS(out, end);
 }
 
 static void put_together(struct archive *a, struct buffer *out)

@@ -4,7 +4,14 @@ target_include_directories(test_assemble PUBLIC ${CMAKE_CURRENT_SOURCE_DIR} ${TV
 target_link_libraries(test_assemble PUBLIC tv_core PRIVATE ${TV_LIBDEFLATE})
 tv_target(test_assemble)
 
-foreach(name zip pickle tensors numpy identify memory)
+add_library(test_reading STATIC reading.c)
+target_link_libraries(test_reading PUBLIC tv_converter test_assemble PRIVATE test_support)
+tv_target(test_reading)
+foreach(name tensors choices legacy)
+  tv_test(test_${name} test_${name}.c LIBS test_reading)
+endforeach()
+
+foreach(name zip pickle numpy identify memory)
   tv_test(test_${name} test_${name}.c LIBS tv_converter test_assemble)
 endforeach()
 
