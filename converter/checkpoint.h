@@ -19,14 +19,18 @@
 
 /* A storage: a flat buffer that tensors are views of. */
 struct storage {
-    tv_span key;            /* its key in the checkpoint, for messages */
-    uint64_t at;            /* offset of its bytes in the source (stored, not compressed) */
-    uint64_t size;          /* bytes */
-    uint32_t crc;           /* CRC-32 of its bytes */
-    bool has_crc;           /* false where the writer skipped it */
-    bool is_legacy_untyped; /* its elements are bytes (UntypedStorage) */
-    uint8_t elem_size;      /* bytes of an element of its storage class; 1 for untyped */
+    tv_span key;               /* its key in the checkpoint, for messages */
+    const struct source *from; /* where its bytes are: NULL for the file as it is, or an unpacked part of it */
+    uint64_t at;               /* offset of its bytes there */
+    uint64_t size;             /* bytes */
+    uint32_t crc;              /* CRC-32 of its bytes */
+    bool has_crc;              /* false where the writer skipped it */
+    bool is_legacy_untyped;    /* its elements are bytes (UntypedStorage) */
+    uint8_t elem_size;         /* bytes of an element of its storage class; 1 for untyped */
 };
+
+/* torch's negative and conjugate bits. */
+enum sign_change { SIGN_NEGATED = 1, SIGN_CONJUGATED = 2 };
 
 /* A tensor of the table, a strided view of one storage. shape and stride have rank elements, in elements. */
 struct ck_tensor {
@@ -39,6 +43,8 @@ struct ck_tensor {
     uint64_t offset;   /* of the first element, in elements */
     uint64_t elements; /* product of shape */
     uint64_t bytes;    /* elements times the dtype */
+    uint8_t swap;      /* its numbers are parts of so many bytes, written by a big-endian machine; 0: they are not */
+    uint8_t signs;     /* enum sign_change, or'ed: what torch has put off until the numbers are needed */
 };
 
 /* A global that the pickle names. */
@@ -59,13 +65,20 @@ struct ck_dropped {
 struct checkpoint {
     tv_kind kind;
     struct budget budget;
-    struct pool pool;       /* owns every span below */
-    struct vector storages; /* struct storage */
-    struct vector tensors;  /* struct ck_tensor, in the order of the source, names unique */
-    struct vector globals;  /* struct ck_global, in order of first mention */
-    struct vector dropped;  /* struct ck_dropped */
-    tv_span chosen;         /* the path that was converted: "state_dict", or empty for the root */
+    struct pool pool;          /* owns every span below */
+    struct vector storages;    /* struct storage */
+    struct vector tensors;     /* struct ck_tensor, in the order of the source, names unique */
+    struct vector globals;     /* struct ck_global, in order of first mention */
+    struct vector dropped;     /* struct ck_dropped */
+    tv_span chosen;            /* the path that was converted: "state_dict", or empty for the root */
+    struct inflater *inflater; /* of all parts that are unpacked, or NULL */
 };
+
+/* The source that a storage's offset is in. */
+static inline const struct source *storage_source(const struct source *file, const struct storage *storage)
+{
+    return storage->from == NULL ? file : storage->from;
+}
 
 struct ck_options {
     const tv_limits *limits;

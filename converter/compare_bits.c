@@ -30,7 +30,7 @@ struct walk {
 
 tv_status bits_open(struct bits *bits, const struct source *source, const struct source *output)
 {
-    *bits = (struct bits){.ours = {.source = source}, .theirs = {.source = output}};
+    *bits = (struct bits){.file = source, .ours = {.source = source}, .theirs = {.source = output}};
     bits->ours.bytes = malloc(STREAM_BYTES);
     bits->theirs.bytes = malloc(STREAM_BYTES);
     bits->panel = malloc(PANEL_BYTES);
@@ -63,6 +63,10 @@ static tv_status look(struct window *w, uint64_t at, uint64_t size, const uint8_
         if (status != TV_OK) {
             w->size = 0;
             return status;
+        }
+        if (w->each != 0) { /* what is looked at are whole elements, so that their first byte is at `at` */
+            w->size -= w->size % w->each;
+            undo_numbers(w, w->bytes, w->size);
         }
     }
     *bytes = w->bytes + (at - w->at);
@@ -371,6 +375,23 @@ static bool is_one_run(const struct ck_tensor *tensor)
     return true;
 }
 
+/* Sets the windows up for a tensor: what they hold of another one is forgotten where it would be seen differently. */
+static void turn_to(struct bits *bits, const struct ck_tensor *tensor, const struct storage *storage)
+{
+    struct window *w = &bits->theirs;
+    const struct source *source = storage_source(bits->file, storage);
+    uint64_t each = tensor->swap == 0 && tensor->signs == 0 ? 0 : tv_dtype_bits(tensor->dtype) / 8;
+    if (bits->ours.source != source)
+        bits->ours.size = 0;
+    bits->ours.source = source;
+    if (each != 0 || w->each != 0)
+        w->size = 0;
+    w->each = each;
+    w->swap = tensor->swap;
+    w->signs = tensor->signs;
+    w->dtype = tensor->dtype;
+}
+
 tv_status bits_compare(struct bits *bits, const struct ck_tensor *tensor, const struct storage *storage, uint64_t at,
                        bool *same)
 {
@@ -379,6 +400,7 @@ tv_status bits_compare(struct bits *bits, const struct ck_tensor *tensor, const 
     *same = true;
     if (tensor->elements == 0)
         return TV_OK;
+    turn_to(bits, tensor, storage);
     if (is_one_run(tensor)) {
         if (!tv_mul(tensor->offset, tv_dtype_bits(tensor->dtype), &offset) || offset % 8 != 0 ||
             offset / 8 > storage->size || tensor->bytes > storage->size - offset / 8)

@@ -15,14 +15,22 @@ struct window {
     uint8_t *bytes;
     uint64_t at, size; /* what it holds: [at, at + size) */
     uint64_t ahead;    /* bytes it reads at once */
+    uint64_t each;     /* bytes of an element whose numbers are turned back (compare_undo.c), or 0 */
+    uint8_t swap, signs;
+    tv_dtype dtype;
 };
 
 struct bits {
-    struct window ours, theirs; /* the source, the output */
+    const struct source *file;
+    struct window ours, theirs; /* the source or an unpacked part of it; the output */
     uint8_t *panel;
     void (*advance)(void *context, uint64_t bytes); /* of the output, compared since the last call; or NULL */
     void *context;
 };
+
+/* Turns whole elements of the output back into what the source has: the comparer's own inverse of what the writer did
+ * with byte order and signs. */
+void undo_numbers(const struct window *w, uint8_t *bytes, uint64_t size);
 
 /* TV_NO_MEMORY where there is none; bits_close in any case. */
 TV_MUST_CHECK tv_status bits_open(struct bits *bits, const struct source *source, const struct source *output);

@@ -6,6 +6,7 @@
 
 #include <tensorvet/checked.h>
 
+#include "finish.h"
 #include "move.h"
 
 #define LINE       64u   /* bytes of a cache line */
@@ -230,14 +231,17 @@ static tv_status write_box(struct gather *g, const struct runs *runs)
         at += g->origin[d] * g->weight[d];
         dims[d] = d;
     }
-    if (!g->jump) /* then the box is a single run, and next in line */
+    if (!g->jump) { /* then the box is a single run, and next in line */
+        finish_numbers(g->view, g->to, runs->run);
         return sink_put(g->sink, g->to, runs->run);
+    }
     do {
         uint64_t to = at, from = 0;
         for (uint32_t d = 0; d < runs->first; d++) {
             to += index[d] * g->weight[d];
             from += index[d] * runs->step[d];
         }
+        finish_numbers(g->view, g->to + from, runs->run);
         tv_status status = sink_put_at(g->sink, to, g->to + from, runs->run);
         if (status != TV_OK)
             return status;

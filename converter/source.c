@@ -9,6 +9,8 @@
 
 #include <libdeflate.h>
 
+#include "inflate.h"
+
 #define READ_MAX (1u << 30) /* Linux reads at most 2 GiB a call */
 #define PIECE    (1u << 18) /* fits the second-level cache */
 
@@ -21,6 +23,8 @@ tv_status source_read(const struct source *source, uint64_t at, void *out, uint6
 {
     if (at > source->size || size > source->size - at)
         return TV_MISUSE;
+    if (source->deflated != NULL)
+        return inflate_read(source, at, out, size);
     if (source->fd < 0) {
         tv_span part;
         if (!tv_span_sub(source->memory, at, size, &part))

@@ -1,4 +1,5 @@
-/* A source: random access to the bytes of one file, by pread on a descriptor, never by mapping it. */
+/* A source: random access to the bytes of one file, by pread on a descriptor, never by mapping it; or to a deflated
+ * part of one (inflate.h), or to bytes in memory. */
 #ifndef CONVERTER_SOURCE_H
 #define CONVERTER_SOURCE_H
 
@@ -7,10 +8,13 @@
 #include <tensorvet/api.h>
 #include <tensorvet/span.h>
 
+struct deflated;
+
 struct source {
-    int fd; /* -1: the bytes are in memory (tests, fuzzing, nested streams) */
+    int fd; /* -1: the bytes are in memory (tests, fuzzing, nested streams), or deflated */
     tv_span memory;
-    uint64_t size; /* bytes, as fstat said when it was opened */
+    uint64_t size;                   /* bytes, as fstat said when it was opened */
+    const struct deflated *deflated; /* or NULL */
 };
 
 /* A source over bytes in memory. */

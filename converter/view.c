@@ -86,7 +86,8 @@ tv_status view_of(const struct ck_tensor *tensor, const struct storage *storage,
         return refuse(tensor, TV_FIND_RANK_TOO_LARGE, VIEW_RANK, findings);
     if (bits == 0)
         return TV_MISUSE;
-    *view = (struct view){.each = bits < 8 ? 1 : bits / 8};
+    *view = (struct view){
+        .each = bits < 8 ? 1 : bits / 8, .swap = tensor->swap, .signs = tensor->signs, .dtype = tensor->dtype};
     for (uint32_t d = 0; d < tensor->rank; d++) {
         uint64_t step = 0, count = tensor->shape[d];
         if (count == 1)

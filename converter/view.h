@@ -17,6 +17,8 @@ struct view {
     uint64_t step[VIEW_RANK]; /* bytes of the source from one index to the next */
     uint64_t each;            /* bytes of an element */
     uint64_t at;              /* offset in the source of the first element */
+    uint8_t swap, signs;      /* as the tensor's */
+    tv_dtype dtype;
 };
 
 /* Do the tensor's elements lie in its storage one after the other, outermost dimension first? Dimensions of 1 have any

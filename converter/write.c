@@ -71,10 +71,16 @@ static tv_status judge_crc(struct writing *w, const struct storage *storage, uin
     return TV_REJECTED;
 }
 
+/* Are its bytes in the output those of the source, one after the other? */
+static bool is_copied(const struct plan_item *item, const struct ck_tensor *tensor)
+{
+    return item->contiguous && tensor->swap == 0 && tensor->signs == 0;
+}
+
 /* Is this tensor the whole of its storage, so that copying it sees every byte in order? */
 static bool is_whole(const struct plan_item *item, const struct ck_tensor *tensor, const struct storage *storage)
 {
-    return item->contiguous && tensor->offset == 0 && item->end - item->begin == storage->size;
+    return is_copied(item, tensor) && tensor->offset == 0 && item->end - item->begin == storage->size;
 }
 
 /* Where the `size` bytes of a contiguous tensor start in the source. False where they leave the storage, which the
@@ -110,7 +116,7 @@ static tv_status copy(struct writing *w, const struct plan_item *item)
             return write_failed(w);
         if (size > left)
             size = left;
-        tv_status status = source_read(w->source, at, to, size);
+        tv_status status = source_read(storage_source(w->source, storage), at, to, size);
         if (status != TV_OK)
             return status;
         if (carries)
@@ -130,10 +136,11 @@ static tv_status gather(struct writing *w, const struct plan_item *item)
 {
     const struct ck_tensor *tensor = tensor_of(w, item);
     struct view view;
-    tv_status status = view_of(tensor, storage_of(w, tensor->storage), &view, w->findings);
+    const struct storage *storage = storage_of(w, tensor->storage);
+    tv_status status = view_of(tensor, storage, &view, w->findings);
     if (status != TV_OK)
         return status;
-    status = gather_view(w->source, &view, &w->sink, advance, w);
+    status = gather_view(storage_source(w->source, storage), &view, &w->sink, advance, w);
     return status == TV_IO && w->sink.error != 0 ? write_failed(w) : status;
 }
 
@@ -147,7 +154,7 @@ static tv_status write_all(struct writing *w)
         const struct plan_item *item = vector_at(&plan->items, i);
         if (sink_position(&w->sink) != plan->header_size + item->begin)
             return TV_MISUSE;
-        tv_status status = item->contiguous ? copy(w, item) : gather(w, item);
+        tv_status status = is_copied(item, tensor_of(w, item)) ? copy(w, item) : gather(w, item);
         if (status != TV_OK)
             return status;
     }
@@ -164,7 +171,7 @@ static tv_status check_other_crcs(struct writing *w)
         uint32_t crc = 0;
         if (w->crc_states[i] != CRC_TO_DO)
             continue;
-        tv_status status = source_crc(w->source, storage->at, storage->size, &crc);
+        tv_status status = source_crc(storage_source(w->source, storage), storage->at, storage->size, &crc);
         if (status == TV_OK)
             status = judge_crc(w, storage, crc);
         if (status != TV_OK)

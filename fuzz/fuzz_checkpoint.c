@@ -11,7 +11,8 @@ static tv_findings findings;
 
 static void check_storage(const struct storage *s, const struct source *source)
 {
-    PROMISE(s->at <= source->size && s->size <= source->size - s->at);
+    const struct source *from = storage_source(source, s);
+    PROMISE(s->at <= from->size && s->size <= from->size - s->at);
     PROMISE(s->elem_size == 1 || s->elem_size == 2 || s->elem_size == 4 || s->elem_size == 8 || s->elem_size == 16);
 }
 

@@ -10,6 +10,7 @@
 #include <tensorvet/finding.h>
 #include <tensorvet/limits.h>
 
+#include "inflate.h"
 #include "memory.h"
 #include "source.h"
 
@@ -35,8 +36,9 @@ struct zip {
     struct vector entries;   /* struct zip_entry, in the order of the directory */
     struct vector by_name;   /* u32: entries sorted by case-folded name (zip_open) */
     uint64_t directory_at, directory_size;
-    tv_span root;  /* the one folder of everything, without "/" (zip_find_root) */
-    bool has_crcs; /* false: the writer skipped checksums, all are zero (zip_open) */
+    tv_span root;              /* the one folder of everything, without "/" (zip_find_root) */
+    bool has_crcs;             /* false: the writer skipped checksums, all are zero (zip_open) */
+    struct inflater *inflater; /* the caller's, for its deflated entries; needed before any of those is read */
 };
 
 /* Reads end records and directory alone: enough to list names. */
@@ -59,7 +61,10 @@ const struct zip_entry *zip_find(const struct zip *zip, tv_span name);
 /* The entry's name without root and '/'. After zip_find_root. */
 tv_span zip_record_name(const struct zip *zip, const struct zip_entry *entry);
 
-/* Checks the CRC of a stored entry, reading it through once. TV_OK without looking where the writer skipped CRCs. */
+/* Where a deflated entry lies. */
+struct deflated zip_deflated(const struct zip *zip, const struct zip_entry *entry);
+/* Checks an entry, reading it through once: the CRC, unless the writer skipped those; of a deflated one also that it is
+ * one stream, and unpacks to its size. */
 TV_MUST_CHECK tv_status zip_verify(const struct source *source, const struct zip *zip, const struct zip_entry *entry,
                                    tv_findings *findings);
 

@@ -279,14 +279,36 @@ tv_status zip_open(const struct source *source, const tv_limits *limits, struct 
     return status;
 }
 
+struct deflated zip_deflated(const struct zip *zip, const struct zip_entry *entry)
+{
+    return (struct deflated){zip->inflater, entry->data_at, entry->packed};
+}
+
+static tv_status verify_deflated(const struct zip *zip, const struct zip_entry *entry, uint32_t *crc,
+                                 tv_findings *findings)
+{
+    const struct deflated part = zip_deflated(zip, entry);
+    const struct source unpacked = source_of_deflated(&part, entry->size);
+    const char *trouble = NULL;
+    if (zip->inflater == NULL)
+        return TV_MISUSE;
+    tv_status status = inflate_check(&unpacked, crc, &trouble);
+    if (status != TV_REJECTED)
+        return status;
+    return refuse(findings, (struct refusal){TV_FIND_ZIP_STREAM_INVALID, entry->data_at, entry->name, trouble,
+                                             entry->packed, entry->size});
+}
+
 tv_status zip_verify(const struct source *source, const struct zip *zip, const struct zip_entry *entry,
                      tv_findings *findings)
 {
     uint32_t crc = 0;
-    if (!zip->has_crcs)
-        return TV_OK;
-    tv_status status = source_crc(source, entry->data_at, entry->packed, &crc);
-    if (status == TV_OK && crc != entry->crc)
+    tv_status status = TV_OK;
+    if (entry->method == ZIP_DEFLATED)
+        status = verify_deflated(zip, entry, &crc, findings);
+    else if (zip->has_crcs)
+        status = source_crc(source, entry->data_at, entry->packed, &crc);
+    if (status == TV_OK && zip->has_crcs && crc != entry->crc)
         return refuse(findings,
                       (struct refusal){TV_FIND_ZIP_CRC_MISMATCH, entry->data_at, entry->name, NULL, crc, entry->crc});
     return status;

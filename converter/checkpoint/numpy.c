@@ -17,11 +17,12 @@ static tv_status bad_array(struct reading *r, uint64_t at, const char *what)
 }
 
 /* The header's text: magic, version, length, text. *data_at is where the elements start. */
-static tv_status read_text(struct reading *r, uint64_t at, uint64_t end, tv_span *text, uint64_t *data_at)
+static tv_status read_text(struct reading *r, const struct source *from, uint64_t at, uint64_t end, tv_span *text,
+                           uint64_t *data_at)
 {
     uint8_t raw[PREFIX_SIZE] = {0};
     uint64_t size = end - at < PREFIX_SIZE ? end - at : PREFIX_SIZE;
-    tv_status status = source_read(r->source, at, raw, size);
+    tv_status status = source_read(from, at, raw, size);
     if (status != TV_OK)
         return status;
     tv_span prefix = tv_span_of(raw, (size_t)size);
@@ -37,7 +38,7 @@ static tv_status read_text(struct reading *r, uint64_t at, uint64_t end, tv_span
         return refuse_memory(r->findings);
     *text = tv_span_of(bytes, (size_t)text_size);
     *data_at = text_at + text_size;
-    return source_read(r->source, text_at, bytes, text_size);
+    return source_read(from, text_at, bytes, text_size);
 }
 
 /* Row-major or column-major strides, in elements; the number of bytes. */
@@ -61,10 +62,15 @@ static tv_status lay_out(struct reading *r, const struct numpy_header *header, u
     return tv_mul(elements, header->item_size, &view->bytes) ? TV_OK : bad_array(r, at, "a shape that overflows");
 }
 
+/* What is swapped in each element: complex numbers are pairs. */
+static uint8_t swapped_size(const struct numpy_header *header)
+{
+    uint8_t size = header->dtype == TV_C64 ? header->item_size / 2 : header->item_size;
+    return size > 1 && size <= 8 ? size : 0;
+}
+
 static tv_status refuse_elements(struct reading *r, tv_span name, const struct numpy_header *header, uint64_t at)
 {
-    if (header->is_big_endian)
-        return refuse(r->findings, (struct refusal){.id = TV_FIND_BIG_ENDIAN, .offset = at});
     if (header->is_object)
         return refuse(r->findings, (struct refusal){TV_FIND_TENSOR_UNSUPPORTED, at, name,
                                                     "an array of Python objects, which is a pickle", 0, 0});
@@ -73,14 +79,14 @@ static tv_status refuse_elements(struct reading *r, tv_span name, const struct n
     return TV_OK;
 }
 
-/* One array at [at, end): a storage of its own, and a tensor over all of it. */
-static tv_status read_array(struct reading *r, tv_span name, uint64_t at, uint64_t end)
+/* One array at [at, end) of the file or of an unpacked entry: a storage of its own, and a tensor over all of it. */
+static tv_status read_array(struct reading *r, tv_span name, const struct source *from, uint64_t at, uint64_t end)
 {
     struct numpy_header header;
     struct ck_tensor view = {.name = pool_copy(&r->out->pool, name)};
     tv_span text = {NULL, 0};
     uint64_t data_at = 0;
-    tv_status status = read_text(r, at, end, &text, &data_at);
+    tv_status status = read_text(r, from, at, end, &text, &data_at);
     if (status != TV_OK)
         return status;
     const char *trouble = numpy_header_parse(text, r->options->limits->rank, &header);
@@ -98,15 +104,30 @@ static tv_status read_array(struct reading *r, tv_span name, uint64_t at, uint64
     view.dtype = header.dtype;
     view.source_dtype = header.type;
     view.rank = header.rank;
+    view.swap = header.is_big_endian ? swapped_size(&header) : 0;
+    if (header.is_big_endian)
+        remark(r->findings, (struct refusal){.id = TV_FIND_BIG_ENDIAN, .offset = at});
     view.storage = (uint32_t)(r->out->storages.count - 1);
     *tensor = view;
-    *storage = (struct storage){.key = view.name, .at = data_at, .size = view.bytes, .elem_size = header.item_size};
+    *storage = (struct storage){.key = view.name,
+                                .from = from == r->source ? NULL : from,
+                                .at = data_at,
+                                .size = view.bytes,
+                                .elem_size = header.item_size};
     return TV_OK;
 }
 
 tv_status read_numpy(struct reading *r)
 {
-    return read_array(r, tv_span_str("tensor"), 0, r->source->size);
+    return read_array(r, tv_span_str("tensor"), r->source, 0, r->source->size);
+}
+
+static tv_status read_entry(struct reading *r, const struct zip *zip, const struct zip_entry *e, tv_span name)
+{
+    if (e->method == ZIP_STORED)
+        return read_array(r, name, r->source, e->data_at, e->data_at + e->size);
+    const struct source *from = keep_deflated(r, zip_deflated(zip, e), e->size);
+    return from == NULL ? refuse_memory(r->findings) : read_array(r, name, from, 0, e->size);
 }
 
 static tv_status read_entries(struct reading *r, const struct zip *zip)
@@ -117,9 +138,6 @@ static tv_status read_entries(struct reading *r, const struct zip *zip)
         tv_span name = e->name;
         if (!tv_span_ends(name, suffix) || name.size == suffix.size)
             return refuse(r->findings, (struct refusal){TV_FIND_ZIP_EXTRA_ENTRY, e->row_at, name, NULL, 0, 0});
-        if (e->method != ZIP_STORED)
-            return refuse(r->findings,
-                          (struct refusal){TV_FIND_ZIP_DEFLATED, e->row_at, name, NULL, e->packed, e->size});
         if (r->out->tensors.count >= r->options->limits->tensors)
             return refuse(r->findings, (struct refusal){.id = TV_FIND_TOO_MANY_TENSORS,
                                                         .offset = TV_NO_OFFSET,
@@ -128,7 +146,7 @@ static tv_status read_entries(struct reading *r, const struct zip *zip)
         name.size -= suffix.size;
         tv_status status = zip_verify(r->source, zip, e, r->findings);
         if (status == TV_OK)
-            status = read_array(r, name, e->data_at, e->data_at + e->size);
+            status = read_entry(r, zip, e, name);
         if (status != TV_OK)
             return status;
     }
@@ -139,6 +157,8 @@ tv_status read_npz(struct reading *r)
 {
     struct zip zip;
     tv_status status = zip_open(r->source, r->options->limits, &r->out->budget, &zip, r->findings);
+    if (status == TV_OK)
+        status = open_deflated(r, &zip, NULL);
     if (status == TV_OK)
         status = read_entries(r, &zip);
     zip_close(&zip);

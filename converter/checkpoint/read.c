@@ -1,4 +1,5 @@
 /* checkpoint_read: one door to all containers (checkpoint.h). */
+#include "../inflate.h"
 #include "reading.h"
 
 static void open_reading(struct reading *r, struct checkpoint *out)
@@ -36,7 +37,7 @@ tv_status checkpoint_read(const struct source *source, tv_kind kind, const struc
                           struct checkpoint *out, tv_findings *findings)
 {
     tv_status status = TV_OK;
-    struct reading r = {.source = source, .options = options, .out = out, .findings = findings};
+    struct reading r = {.source = source, .stream = source, .options = options, .out = out, .findings = findings};
     *out = (struct checkpoint){.kind = kind, .budget = {options->limits->memory_bytes}};
     open_reading(&r, out);
     if (kind == TV_KIND_TORCH_ZIP || kind == TV_KIND_TORCHSCRIPT)
@@ -61,6 +62,8 @@ void checkpoint_free(struct checkpoint *checkpoint)
     vector_free(&checkpoint->tensors);
     vector_free(&checkpoint->globals);
     vector_free(&checkpoint->dropped);
+    inflater_free(checkpoint->inflater);
+    checkpoint->inflater = NULL;
     pool_free(&checkpoint->pool);
 }
 
@@ -73,7 +76,7 @@ tv_status checkpoint_verify_storages(const struct source *source, const struct c
     for (uint64_t i = 0; i < checkpoint->storages.count; i++) {
         const struct storage *s = vector_at(&checkpoint->storages, i);
         uint32_t crc = 0;
-        tv_status status = s->has_crc ? source_crc(source, s->at, s->size, &crc) : TV_OK;
+        tv_status status = s->has_crc ? source_crc(storage_source(source, s), s->at, s->size, &crc) : TV_OK;
         if (status != TV_OK)
             return status;
         if (s->has_crc && crc != s->crc)

@@ -9,6 +9,7 @@
 
 /* Where a container keeps a storage. */
 struct place {
+    const struct source *from; /* as in struct storage */
     uint64_t at, size;
     uint32_t crc;
     bool has_crc;
@@ -31,7 +32,8 @@ struct meaning {
 enum meaning_kind { MEANS_NOTHING, MEANS_STORAGE, MEANS_TENSOR, MEANS_UNSUPPORTED };
 
 struct reading {
-    const struct source *source;
+    const struct source *source; /* the file; of a nested stream, the bytes that it lies in */
+    const struct source *stream; /* what the pickle lies in: its bytes objects are parts of it */
     const struct ck_options *options;
     struct checkpoint *out;
     tv_findings *findings;
@@ -40,12 +42,24 @@ struct reading {
     void *container; /* of the storage finder */
     find_storage find;
     bool is_nested;         /* a stream inside a pickle: holds no further ones */
+    bool is_big_endian;     /* the storages */
     bool is_legacy;         /* persistent ids have a sixth item, and may stand for classes */
     struct vector slots;    /* u32: index + 1 in checkpoint.storages, by place.slot */
     struct vector classes;  /* u8: enum torch_dtype of each storage, as first referred to */
     struct vector meanings; /* struct meaning, by record */
     struct vector views;    /* struct ck_tensor without names */
 };
+
+/* The inflater of the file, made when it is first needed. NULL where memory ends. */
+struct inflater *reading_inflater(struct reading *r);
+/* A source like that one, for as long as the checkpoint lives; NULL where memory ends. */
+const struct source *keep_source(struct reading *r, struct source source);
+/* The unpacked bytes of an entry that zip_verify has passed. */
+const struct source *keep_deflated(struct reading *r, struct deflated part, uint64_t size);
+/* The archive's compressed entries that are looked into: notes them, checks what they unpack to together, and gets the
+ * archive its inflater. */
+struct zip;
+TV_MUST_CHECK tv_status open_deflated(struct reading *r, struct zip *zip, bool (*is_read)(tv_span record));
 
 /* Adds what a pickle named to the table, once each, with its findings. Also after a pickle proved broken. */
 TV_MUST_CHECK tv_status report_globals(struct reading *r, const struct pickle *p);

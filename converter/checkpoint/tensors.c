@@ -5,6 +5,7 @@
  * Source of the forms: torch/_utils.py, torch/_tensor.py; of the bounds: torch's setStorage, without its leniency. */
 #include <tensorvet/checked.h>
 
+#include "../finish.h"
 #include "graph.h"
 #include "reading.h"
 
@@ -125,6 +126,13 @@ static tv_status unpack_pairs(const struct call *c, struct ck_tensor *view, bool
     return TV_OK;
 }
 
+/* What is swapped in the elements of that type, where a big-endian machine wrote them. */
+static uint8_t number_size(const struct torch_dtype_info *info)
+{
+    uint8_t size = info->dtype == TV_C64 ? info->size / 2 : info->size;
+    return size > 1 && size <= 8 ? size : 0;
+}
+
 /* The view that (storage, offset, size, stride) are, as elements of that type. */
 static tv_status make_view(const struct call *c, unsigned dtype, struct meaning *out)
 {
@@ -133,6 +141,8 @@ static tv_status make_view(const struct call *c, unsigned dtype, struct meaning 
     const struct meaning *storage = meaning_of(r, arg(c, 0));
     uint32_t size = unwrap_size(r, arg(c, 2)), stride = unwrap_size(r, arg(c, 3));
     struct ck_tensor view = {.dtype = info->dtype, .source_dtype = info->name, .storage = storage->index};
+    if (r->is_big_endian)
+        view.swap = number_size(info);
     if (!pickle_unsigned(&r->pickle, arg(c, 1), &view.offset))
         return bad_call(c, "an offset that is no number from 0 on");
     if (!pickle_is(&r->pickle, size, V_TUPLE) || !pickle_is(&r->pickle, stride, V_TUPLE))
@@ -174,9 +184,9 @@ static bool is_no_hooks(const struct reading *r, uint32_t handle)
     return is_mapping(&r->pickle, handle) && !mapping_next(&it, &key, &value);
 }
 
-/* The metadata of torch 2: {"conj": bool, "neg": bool}. *lazy is set where one is true: then the numbers in the
+/* The metadata of torch 2: {"conj": bool, "neg": bool}, as enum sign_change: where one is true, the numbers in the
  * storage are not yet the tensor's. */
-static tv_status read_metadata(const struct call *c, uint32_t handle, bool *lazy)
+static tv_status read_metadata(const struct call *c, uint32_t handle, uint8_t *signs)
 {
     const struct pickle *p = &c->r->pickle;
     struct mapping it = mapping_of(p, handle);
@@ -189,19 +199,20 @@ static tv_status read_metadata(const struct call *c, uint32_t handle, bool *lazy
         tv_span name = pickle_text(p, key);
         if ((!tv_span_is(name, "conj") && !tv_span_is(name, "neg")) || !pickle_is(p, value, V_BOOL))
             return bad_call(c, "metadata other than conj and neg");
-        *lazy = *lazy || pickle_value(p, value)->as.integer != 0;
+        if (pickle_value(p, value)->as.integer != 0)
+            *signs |= tv_span_is(name, "conj") ? SIGN_CONJUGATED : SIGN_NEGATED;
     }
     return TV_OK;
 }
 
 /* What follows the first four arguments: requires_grad, hooks, and perhaps metadata at `metadata`. */
-static tv_status check_tail(const struct call *c, uint32_t metadata, bool *lazy)
+static tv_status check_tail(const struct call *c, uint32_t metadata, uint8_t *signs)
 {
     if (!pickle_is(&c->r->pickle, arg(c, 4), V_BOOL))
         return bad_call(c, "requires_grad that is no bool");
     if (!is_no_hooks(c->r, arg(c, 5)))
         return bad_call(c, "backward hooks");
-    return metadata < c->count ? read_metadata(c, arg(c, metadata), lazy) : TV_OK;
+    return metadata < c->count ? read_metadata(c, arg(c, metadata), signs) : TV_OK;
 }
 
 /* The element type that _rebuild_tensor_v3 is given. */
@@ -215,10 +226,27 @@ static tv_status read_dtype(const struct call *c, uint32_t handle, unsigned *dty
     return TV_OK;
 }
 
+/* A view whose signs torch has put off: conjugates of real numbers are these numbers. */
+static void put_signs(struct reading *r, uint8_t signs, struct meaning *out)
+{
+    if (signs == 0 || out->what != MEANS_TENSOR)
+        return;
+    struct ck_tensor *view = vector_at(&r->views, out->index);
+    if (view->dtype != TV_C64)
+        signs &= (uint8_t)~SIGN_CONJUGATED;
+    if (view->dtype == TV_DTYPE_COUNT || signs == 0)
+        return;
+    if (finish_has_signs(view->dtype))
+        view->signs = signs;
+    else
+        *out = (struct meaning){.what = MEANS_UNSUPPORTED, .why = "a negated view of numbers without signs"};
+}
+
 /* _rebuild_tensor, _v2 and _v3. */
 static tv_status rebuild_tensor(const struct call *c, struct meaning *out)
 {
-    bool lazy = false, v3 = c->role == ROLE_REBUILD_TENSOR_V3, plain = c->role == ROLE_REBUILD_TENSOR;
+    uint8_t signs = 0;
+    bool v3 = c->role == ROLE_REBUILD_TENSOR_V3, plain = c->role == ROLE_REBUILD_TENSOR;
     uint32_t least = plain ? 4 : v3 ? 7 : 6;
     tv_status status = TV_OK;
     if (c->count < least || c->count > (plain ? least : least + 1))
@@ -231,11 +259,11 @@ static tv_status rebuild_tensor(const struct call *c, struct meaning *out)
     if (v3)
         status = read_dtype(c, arg(c, 6), &dtype);
     if (status == TV_OK && !plain)
-        status = check_tail(c, least, &lazy);
+        status = check_tail(c, least, &signs);
     if (status == TV_OK)
         status = make_view(c, dtype, out);
-    if (status == TV_OK && lazy)
-        *out = (struct meaning){.what = MEANS_UNSUPPORTED, .why = "a conjugated or negated view"};
+    if (status == TV_OK)
+        put_signs(c->r, signs, out);
     return status;
 }
 
@@ -322,6 +350,7 @@ static tv_status add_storage(struct reading *r, const struct place *place, tv_sp
         return refuse_memory(r->findings);
     *class_ = out->dtype;
     *storage = (struct storage){.key = pool_copy(&r->out->pool, key),
+                                .from = place->from,
                                 .at = place->at,
                                 .size = place->size,
                                 .crc = place->crc,

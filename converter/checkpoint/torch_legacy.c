@@ -35,7 +35,7 @@ static tv_status run_next(struct legacy *l, struct pickle *p)
 {
     struct reading *r = l->r;
     struct pickle_options options = {r->options->limits, &r->use, false};
-    tv_status status = pickle_run(r->source, l->at, l->end, &options, p, r->findings);
+    tv_status status = pickle_run(r->stream, l->at, l->end, &options, p, r->findings);
     tv_status reported = report_globals(r, p);
     l->at = p->end;
     return status != TV_OK ? status : reported;
@@ -175,14 +175,17 @@ static tv_status place_storage(struct legacy *l, uint32_t index)
         return bad_stream(l, l->at, "a storage that nothing refers to", index, 0);
     if (left < sizeof raw)
         return bad_stream(l, l->at, "the file ends before a storage's size", left, sizeof raw);
-    tv_status status = source_read(l->r->source, l->at, raw, sizeof raw);
+    tv_status status = source_read(l->r->stream, l->at, raw, sizeof raw);
     if (status != TV_OK)
         return status;
     uint64_t count = u64_at(tv_span_of(raw, sizeof raw), 0);
     left -= sizeof raw;
     if (!tv_mul(count, *element, &bytes) || bytes > left)
         return bad_stream(l, l->at, "a storage reaches beyond the file's end", left, bytes);
-    *place = (struct place){.at = l->at + sizeof raw, .size = bytes, .slot = index};
+    *place = (struct place){.from = l->r->stream == l->r->source ? NULL : l->r->stream,
+                            .at = l->at + sizeof raw,
+                            .size = bytes,
+                            .slot = index};
     l->at += sizeof raw + bytes;
     return TV_OK;
 }

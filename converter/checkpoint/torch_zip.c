@@ -67,6 +67,14 @@ static const struct small_record {
     {".data/serialization_id", is_serialization_id},
 };
 
+/* Where an entry that zip_verify has passed can be read: that source, at that offset. NULL where memory ends. */
+static const struct source *entry_source(struct reading *r, const struct zip *zip, const struct zip_entry *e,
+                                         uint64_t *at)
+{
+    *at = e->method == ZIP_DEFLATED ? 0 : e->data_at;
+    return e->method == ZIP_DEFLATED ? keep_deflated(r, zip_deflated(zip, e), e->size) : r->source;
+}
+
 static tv_status check_small_record(struct reading *r, struct zip *zip, const struct small_record *row)
 {
     uint8_t bytes[RECORD_MAX];
@@ -74,9 +82,12 @@ static tv_status check_small_record(struct reading *r, struct zip *zip, const st
     if (e == NULL)
         return TV_OK;
     tv_status status = zip_verify(r->source, zip, e, r->findings);
-    uint64_t size = e->size < RECORD_MAX ? e->size : RECORD_MAX;
+    uint64_t size = e->size < RECORD_MAX ? e->size : RECORD_MAX, at = 0;
+    const struct source *from = status == TV_OK ? entry_source(r, zip, e, &at) : NULL;
+    if (status == TV_OK && from == NULL)
+        status = refuse_memory(r->findings);
     if (status == TV_OK)
-        status = source_read(r->source, e->data_at, bytes, size);
+        status = source_read(from, at, bytes, size);
     if (status != TV_OK)
         return status;
     tv_span text = tv_span_of(bytes, (size_t)size);
@@ -84,8 +95,10 @@ static tv_status check_small_record(struct reading *r, struct zip *zip, const st
         tv_findings_add(r->findings, TV_FIND_RECORD_INVALID, e->data_at, tv_span_str(row->name), text);
         return TV_REJECTED;
     }
-    if (tv_span_is(text, "big"))
-        return refuse(r->findings, (struct refusal){.id = TV_FIND_BIG_ENDIAN, .offset = e->data_at});
+    if (tv_span_is(text, "big")) {
+        r->is_big_endian = true;
+        remark(r->findings, (struct refusal){.id = TV_FIND_BIG_ENDIAN, .offset = e->data_at});
+    }
     return TV_OK;
 }
 
@@ -118,7 +131,7 @@ static bool is_known_record(tv_span name)
     return tv_span_is(name, "data.pkl") || is_storage_name(name);
 }
 
-/* Every entry is a record of a checkpoint; the folder itself is a note. What is read of them is stored, not packed. */
+/* Every entry is a record of a checkpoint; the folder itself is a note. */
 static tv_status check_entries(struct reading *r, const struct zip *zip)
 {
     bool script = r->out->kind == TV_KIND_TORCHSCRIPT;
@@ -129,9 +142,6 @@ static tv_status check_entries(struct reading *r, const struct zip *zip)
             remark(r->findings, (struct refusal){TV_FIND_ZIP_FOLDER_ENTRY, e->row_at, e->name, NULL, 0, 0});
         else if (e->is_folder || (!is_known_record(name) && !(script && is_script_record(name))))
             return refuse(r->findings, (struct refusal){TV_FIND_ZIP_EXTRA_ENTRY, e->row_at, e->name, NULL, 0, 0});
-        else if (e->method == ZIP_DEFLATED && is_known_record(name))
-            return refuse(r->findings,
-                          (struct refusal){TV_FIND_ZIP_DEFLATED, e->row_at, e->name, NULL, e->packed, e->size});
     }
     return TV_OK;
 }
@@ -145,6 +155,8 @@ static tv_status missing(struct reading *r, const char *name)
 static tv_status check_records(struct reading *r, struct zip *zip)
 {
     tv_status status = check_entries(r, zip);
+    if (status == TV_OK)
+        status = open_deflated(r, zip, is_known_record);
     for (size_t i = 0; i < sizeof small_records / sizeof small_records[0] && status == TV_OK; i++)
         status = check_small_record(r, zip, &small_records[i]);
     if (status != TV_OK)
@@ -152,6 +164,21 @@ static tv_status check_records(struct reading *r, struct zip *zip)
     if (record(zip, "version") == NULL && record(zip, ".data/version") == NULL)
         return missing(r, "version");
     return record(zip, "data.pkl") == NULL ? missing(r, "data.pkl") : TV_OK;
+}
+
+/* A compressed storage is unpacked once to be checked, when it is first referred to; its CRC is then done with. */
+static tv_status place_deflated(struct reading *r, const struct zip *zip, const struct zip_entry *e,
+                                struct place *place)
+{
+    const uint32_t *slot = vector_at(&r->slots, place->slot);
+    if (slot == NULL || *slot != 0)
+        return slot == NULL ? TV_MISUSE : TV_OK;
+    tv_status status = zip_verify(r->source, zip, e, r->findings);
+    if (status != TV_OK)
+        return status;
+    place->has_crc = false;
+    place->from = entry_source(r, zip, e, &place->at);
+    return place->from == NULL ? refuse_memory(r->findings) : TV_OK;
 }
 
 /* The storage `key` is the entry data/key. */
@@ -173,7 +200,7 @@ static tv_status find_entry(struct reading *r, tv_span key, struct place *place)
                             .crc = e->crc,
                             .has_crc = zip->has_crcs,
                             .slot = (uint32_t)(e - (const struct zip_entry *)zip->entries.data)};
-    return TV_OK;
+    return e->method == ZIP_DEFLATED ? place_deflated(r, zip, e, place) : TV_OK;
 }
 
 /* torch writes no storage that nothing refers to. */
@@ -196,7 +223,11 @@ static tv_status read_pickle(struct reading *r, struct zip *zip)
     tv_status status = zip_verify(r->source, zip, e, r->findings);
     if (status != TV_OK)
         return status;
-    status = pickle_run(r->source, e->data_at, e->data_at + e->size, &options, &r->pickle, r->findings);
+    uint64_t at = 0;
+    r->stream = entry_source(r, zip, e, &at);
+    if (r->stream == NULL)
+        return refuse_memory(r->findings);
+    status = pickle_run(r->stream, at, at + e->size, &options, &r->pickle, r->findings);
     tv_status reported = report_globals(r, &r->pickle);
     if (status == TV_OK)
         status = reported;

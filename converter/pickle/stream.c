@@ -8,7 +8,7 @@ tv_status stream_open(struct stream *s, const struct source *source, uint64_t at
     *s = (struct stream){.source = source, .end = end, .window_at = at};
     if (at > end || end > source->size)
         return TV_MISUSE;
-    if (source->fd < 0) {
+    if (source->fd < 0 && source->deflated == NULL) {
         (void)tv_span_sub(source->memory, at, end - at, &s->window);
         return TV_OK;
     }

@@ -14,7 +14,7 @@ struct stream {
     uint64_t window_at; /* offset in the source of the window's first byte */
     tv_span window;     /* bytes at hand */
     uint64_t next;      /* in the window: the next byte */
-    uint8_t *buffer;    /* STREAM_WINDOW bytes, or NULL where the source is memory */
+    uint8_t *buffer;    /* STREAM_WINDOW bytes, or NULL where the source is plain memory */
 };
 
 /* [at, end) must lie in the source. */

@@ -7,6 +7,7 @@ digits were kept from fuzzing (fuzz/run --keep) and are left alone.
 import json
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -146,6 +147,24 @@ def pickles():
                 continue  # broken on purpose: its pickle is in another file too
 
 
+# ---- inflate: the size that is claimed, then a deflate stream ----
+
+def deflated(data, level=9, strategy=0, parts=1):
+    """parts > 1: that many times the data, in blocks that a reader can start again at."""
+    packer = zlib.compressobj(level, zlib.DEFLATED, -15, 8, strategy)
+    stream = b"".join(packer.compress(data) + (packer.flush(zlib.Z_FULL_FLUSH) if parts > 1 else b"") for _ in range(parts))
+    return struct.pack("<I", len(data) * parts) + stream + packer.flush()
+
+
+STREAMS = {
+    "text": deflated(b"hello hello hello world" * 20),
+    "stored": deflated(bytes(range(256)) * 3, 0),
+    "fixed": deflated(b"abcabcabc" * 10, 9, zlib.Z_FIXED),
+    "zeros": deflated(bytes(3 << 20)),
+    "blocks": deflated(b"x" * 400000, 6, parts=6),
+}
+
+
 def main():
     for name, data in HEADERS.items():
         write("header", name, data)
@@ -160,6 +179,8 @@ def main():
         write("writer", name, data)
     for name, data in SLICES.items():
         write("slices", name, data)
+    for name, data in STREAMS.items():
+        write("inflate", name, data)
     for name, data in INDEXES.items():
         write("index", name, data)
     for name, data in HEADERS.items():

@@ -11,7 +11,7 @@ foreach(name tensors choices legacy)
   tv_test(test_${name} test_${name}.c LIBS test_reading)
 endforeach()
 
-foreach(name zip pickle numpy identify memory)
+foreach(name zip inflate pickle numpy identify memory)
   tv_test(test_${name} test_${name}.c LIBS tv_converter test_assemble)
 endforeach()
 

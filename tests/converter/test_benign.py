@@ -9,8 +9,6 @@ import subprocess
 import unittest
 
 CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "corpus", "benign")
-REFUSED = {"torch-2.13/value-complex.pt": "tensor-unsupported",  # complex128
-           "values/compressed.npz": "zip-deflated"}
 
 # Whole objects that are no modules: what their tensors are called.
 OBJECTS = {
@@ -48,9 +46,6 @@ class Benign(unittest.TestCase):
         for file in files():
             with self.subTest(file):
                 line = plan(file)
-                if file in REFUSED:
-                    self.assertTrue(findings(line, REFUSED[file]))
-                    continue
                 if not findings(line, "ambiguous-root"):
                     self.assertEqual(line["verdict"], "accept", line["findings"])
                     continue
