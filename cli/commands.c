@@ -87,6 +87,7 @@ bool begin_session(struct session *session, struct progress *progress, const str
     progress_init(progress, settings);
     session->policy = settings->policy;
     session->stop = &signal_seen;
+    session->batch = settings->batch;
     session->progress = (struct progress_to){progress_bytes, progress};
     session->on_file = progress_file;
     session->on_file_context = progress;

@@ -58,6 +58,12 @@ static bool set_progress(struct settings *settings, const char *argument)
     return false;
 }
 
+static bool set_isolation(struct settings *settings, const char *argument)
+{
+    settings->batch = strcmp(argument, "batch") == 0;
+    return settings->batch || strcmp(argument, "file") == 0;
+}
+
 static bool set_limit(struct settings *settings, const char *argument)
 {
     char name[64], *end = NULL;
@@ -177,6 +183,9 @@ static const struct row {
     {CONVERT, 'n', "dry-run", NULL, "say what would be written, and write nothing", set_dry_run},
     {CHECK | CONVERT | INSPECT, 0, "limit", "NAME=VALUE", "set a limit; may be repeated (man tensorvet lists them)",
      set_limit},
+    {CHECK, 0, "isolation", "file|batch",
+     "a fresh worker for each file (default), or one for many safetensors files of one owner (faster; see SECURITY.md)",
+     set_isolation},
     {CHECK | CONVERT | INSPECT, 0, "reproducible", NULL, "leave out of reports what varies from run to run",
      set_reproducible},
     {EVERY, 0, "format", "text|json", "reports for people (default), or one JSON object a line", set_format},

@@ -17,6 +17,7 @@ struct settings {
     bool help;
     bool json, quiet, verbose, reproducible;
     enum progress_mode progress;
+    bool batch; /* --isolation batch */
     struct policy policy;
     struct convert_options convert;
     const char *const *paths; /* what is left of argv */

@@ -18,6 +18,7 @@
 #include <tensorvet/checked.h>
 
 #include "attend.h"
+#include "workers.h"
 
 /* A worker's address space: its limit, and what any worker needs: program, stack, frame, libc's slack. */
 #define WORKER_FIXED_BYTES (UINT64_C(64) << 20)
@@ -38,6 +39,7 @@ struct run {
     struct attended *attended;
     uint64_t deadline; /* ms of the monotonic clock */
     bool room_checked;
+    bool kept; /* the worker stays when it has reported */
 };
 
 static uint64_t now_ms(void)
@@ -79,7 +81,9 @@ static int start_with(struct run *run, int report)
                                    .report = report,
                                    .scratch = -1,
                                    .budget = attend_budget(run->job)};
-    int error = jail_start(&spec, &run->process, &run->attended->failed_at);
+    int error = 0;
+    if (!ahead_take(run->broker->workers, run->job, argv, run->source, run->output, report, &run->process))
+        error = jail_start(&spec, &run->process, &run->attended->failed_at);
     free(argv);
     return error;
 }
@@ -201,6 +205,8 @@ static enum jail_reason attend(struct run *run)
             return JAIL_NOT_KILLED;
         }
         enum heard heard = watched[1].revents != 0 ? listen_once(run) : HEARD_NOTHING;
+        if (run->kept && decoder_finished(&run->decoder))
+            return JAIL_NOT_KILLED;
         if (heard == HEARD_ENOUGH)
             return JAIL_KILLED_STOP;
         if (heard == HEARD_ALL)
@@ -234,11 +240,33 @@ void attend_worker(const struct broker *broker, const struct job *job, int sourc
     if (decoder_init(&run.decoder, job, TV_BUILD_ID, listener, outcome))
         attended->error = start(&run);
     if (attended->error == 0) {
+        ahead_start(broker, job); /* while this one works */
         attended->reason = attend(&run);
         jail_wait(&run.process, attended->reason, &attended->result);
         note_report(&run);
     }
     if (run.report >= 0)
         (void)close(run.report);
+    decoder_free(&run.decoder);
+}
+
+void attend_kept(const struct broker *broker, const struct job *job, const struct jail_process *process, int report,
+                 struct outcome *outcome, struct attended *attended)
+{
+    struct run run = {.broker = broker,
+                      .job = job,
+                      .source = -1,
+                      .output = -1,
+                      .report = report,
+                      .process = *process,
+                      .outcome = outcome,
+                      .attended = attended,
+                      .deadline = deadline_after(job->limits.wall_seconds),
+                      .kept = true};
+    *attended = (struct attended){.failed_at = "", .violation = -1};
+    if (decoder_init(&run.decoder, job, TV_BUILD_ID, NULL, outcome)) {
+        attended->reason = attend(&run);
+        note_report(&run);
+    }
     decoder_free(&run.decoder);
 }

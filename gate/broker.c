@@ -15,6 +15,7 @@
 
 #include "attend.h"
 #include "program.h"
+#include "workers.h"
 
 /* A diagnosis is a courtesy: it shall not double a long wait. */
 #define DIAGNOSE_SECONDS 60
@@ -66,8 +67,39 @@ int broker_open(struct broker *broker, const volatile int *stop)
     return 0;
 }
 
+static struct workers *workers_of(struct broker *broker)
+{
+    if (broker->workers == NULL && (broker->workers = calloc(1, sizeof(*broker->workers))) != NULL) {
+        broker->workers->spare.channel = -1;
+        broker->workers->kept.channel = -1;
+        broker->workers->report = -1;
+    }
+    return broker->workers;
+}
+
+/* Without memory it goes on as before. */
+void broker_expect_more(struct broker *broker)
+{
+    struct workers *workers = workers_of(broker);
+    if (workers != NULL)
+        workers->ahead = true;
+}
+
+void broker_batch(struct broker *broker)
+{
+    struct workers *workers = workers_of(broker);
+    if (workers != NULL)
+        workers->batch = true;
+}
+
 void broker_close(struct broker *broker)
 {
+    if (broker->workers != NULL) {
+        resident_end(&broker->workers->spare);
+        batch_end(broker->workers);
+        free(broker->workers);
+    }
+    broker->workers = NULL;
     if (broker->program >= 0)
         (void)close(broker->program);
     if (broker->null >= 0)
@@ -138,6 +170,11 @@ void broker_run(const struct broker *broker, const struct job *job, int source, 
 {
     struct attended attended;
     double start = now_seconds();
+    *outcome = (struct outcome){.kind = TV_KIND_UNKNOWN, .said = OUTCOME_FAILED};
+    if (batch_run(broker, job, source, outcome)) {
+        outcome->seconds = now_seconds() - start;
+        return;
+    }
     *outcome = (struct outcome){.kind = TV_KIND_UNKNOWN, .said = OUTCOME_FAILED};
     attend_worker(broker, job, source, output, listener, outcome, &attended);
     outcome->complete = attended_finding(&attended, job, outcome);

@@ -62,6 +62,7 @@ struct broker {
     int program;              /* descriptor of the worker's executable */
     int null;                 /* /dev/null */
     const volatile int *stop; /* non-zero once a signal asked us to stop; NULL: never */
+    struct workers *workers;  /* started ahead or kept (broker_expect_more, broker_batch); NULL: none */
 };
 
 /* Where the worker is: ../libexec/tensorvet/tensorvet-worker beside the running command. malloc'd; NULL, with errno. */
@@ -71,6 +72,12 @@ char *broker_worker_path(void);
  * its default. */
 int broker_open(struct broker *broker, const volatile int *stop);
 void broker_close(struct broker *broker);
+
+/* More files will come: from now on the next worker is started while one works. The broker is then one thread's. */
+void broker_expect_more(struct broker *broker);
+/* Safetensors files are checked in one worker, one after the other, and everything else in a fresh one: for one owner's
+ * files (SECURITY.md). The broker is then one thread's. */
+void broker_batch(struct broker *broker);
 
 /* Does a fresh worker lock itself down and judge the built-in file rightly? *outcome says what is in force. */
 bool broker_selftest(const struct broker *broker, struct outcome *outcome);

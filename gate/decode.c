@@ -212,6 +212,8 @@ static bool word_fits(const struct decoder *d, enum frame_outcome word)
     const tv_findings *findings = &d->outcome->findings;
     if (word == OUTCOME_DONE)
         return d->kind;
+    if (word == OUTCOME_DECLINED)
+        return d->kind && d->job->batch && d->outcome->kind != TV_KIND_SAFETENSORS;
     if (word == OUTCOME_REJECTED)
         return tv_findings_first_error(findings) != NULL;
     for (uint32_t i = 0; i < findings->count; i++) {
@@ -230,7 +232,7 @@ static const char *on_result(struct decoder *d, struct payload *p)
     tv_span digest = payload_bytes(p, sizeof(d->outcome->digest));
     if (!payload_whole(p))
         return "its size is wrong";
-    if (word > OUTCOME_FAILED || has_digest > 1)
+    if (word > OUTCOME_DECLINED || has_digest > 1)
         return "no such outcome";
     if (!word_fits(d, (enum frame_outcome)word))
         return "it contradicts what was found";

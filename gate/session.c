@@ -15,7 +15,10 @@ int session_open(struct session *session)
 {
     policy_digest(&session->policy, session->reporter.policy_sha256);
     session->reporter.policy = &session->policy;
-    return broker_open(&session->broker, session->stop);
+    int error = broker_open(&session->broker, session->stop);
+    if (error == 0 && session->batch)
+        broker_batch(&session->broker);
+    return error;
 }
 
 void session_close(struct session *session)
@@ -109,6 +112,9 @@ void session_examine(struct session *session, struct examination *examination, e
     }
     if (session->on_file != NULL)
         session->on_file(session->on_file_context, path);
+    if (session->first_is_over)
+        broker_expect_more(&session->broker);
+    session->first_is_over = true;
     struct job job = session_job(session, kind);
     job.want_rows = kind == JOB_INSPECT;
     job.called_safetensors = name_is_safetensors(path);

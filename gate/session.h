@@ -23,10 +23,12 @@ struct session {
     void (*on_file)(void *context, const char *path);
     void *on_file_context;
     const volatile int *stop; /* non-zero once a signal asked us to stop */
+    bool batch;               /* --isolation batch */
 
     /* What the exit status is made of. */
     bool rejected, undecided, print_failed;
     uint64_t examined;
+    bool first_is_over; /* one file was examined: there may be more */
 };
 
 /* Opens the broker and fills the policy's digest. The caller has filled policy, reporter and stop. 0, or an errno. */

@@ -8,6 +8,7 @@
 
 #define STRICT       (1u << JAIL_STRICT)
 #define STREAM       (1u << JAIL_STRICT_STREAM)
+#define BATCH        (1u << JAIL_STRICT_BATCH)
 #define NO_CONDITION {{0}}, 0
 #define CONDITION_FD(n)                                                                                                \
     {                                                                                                                  \

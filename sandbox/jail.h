@@ -30,11 +30,13 @@ enum jail_profile {
     JAIL_STRICT,         /* no path, no descriptor but the given, private anonymous non-executable memory */
     JAIL_STRICT_STREAM,  /* STRICT and read(2), for a source that is a pipe */
     JAIL_STRICT_TELLING, /* STRICT, but a violation is told (jail_tell_violations) before the process ends */
+    JAIL_STRICT_BATCH,   /* STRICT without an output, which may receive one source after the other on JAIL_CHANNEL */
     JAIL_PROFILE_COUNT
 };
 
 /* The descriptors of an inmate. 0, 1 and 2 are /dev/null; there are no others. */
-enum jail_descriptor { JAIL_SOURCE = 3, JAIL_OUTPUT = 4, JAIL_REPORT = 5, JAIL_SCRATCH = 6, JAIL_PROGRAM = 7 };
+enum jail_descriptor { JAIL_SOURCE = 3, JAIL_OUTPUT = 4, JAIL_REPORT = 5, JAIL_SCRATCH = 6, JAIL_PROGRAM = 7,
+                       JAIL_CHANNEL = 7 /* free after the exec: where an inmate puts a socket on which it is given more */ };
 
 /* What a process in the jail may use up. Zero means none of it, except where said. */
 struct jail_budget {

@@ -44,7 +44,7 @@ static bool prime_libc(void)
 /* Of the limits that jail_start sets: these are zero, whatever the budget. */
 static bool limits_in_force(void)
 {
-    static const int zero[] = {RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_NOFILE};
+    static const int zero[] = {RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE};
     for (size_t i = 0; i < sizeof(zero) / sizeof(zero[0]); i++) {
         struct rlimit now;
         if (getrlimit((__rlimit_resource_t)zero[i], &now) != 0 || now.rlim_max != 0)
@@ -59,10 +59,12 @@ static bool limits_in_force(void)
     return true;
 }
 
-/* The last descriptor there will ever be was Landlock's: from here on none can be opened. */
-static bool close_the_limits(void)
+/* The last descriptor there will ever be was Landlock's: from here on none can be opened. A batch's inmate gives its
+ * source back, and so gets the next one under the same number, the only one below this limit that is ever free. */
+static bool close_the_limits(enum jail_profile profile)
 {
-    const struct rlimit none = {0, 0};
+    const rlim_t most = profile == JAIL_STRICT_BATCH ? JAIL_SOURCE + 1 : 0;
+    const struct rlimit none = {most, most};
     return setrlimit(RLIMIT_NOFILE, &none) == 0 && limits_in_force();
 }
 
@@ -133,7 +135,7 @@ uint32_t jail_lock(enum jail_profile profile, uint32_t *abi, const char **failed
     if (!lock_landlock(abi, &layers))
         return 0;
     *failed_at = "resource limits";
-    if (!close_the_limits())
+    if (!close_the_limits(profile))
         return 0;
     layers |= JAIL_RLIMITS;
     *failed_at = "the system call filter (seccomp)";

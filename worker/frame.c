@@ -59,12 +59,36 @@ static void write_all(int fd, const uint8_t *bytes, size_t size)
     }
 }
 
+static struct {
+    bool on;
+    uint32_t size;
+    uint8_t bytes[16384];
+} held;
+
+void frame_hold(void)
+{
+    held.on = true;
+}
+
+void frame_flush(int fd)
+{
+    write_all(fd, held.bytes, held.size);
+    held.size = 0;
+}
+
 void frame_send(struct frame_out *frame, int fd)
 {
     uint32_t payload = frame->size - HEAD;
     for (unsigned i = 0; i < 4; i++)
         frame->bytes[4 + i] = (uint8_t)(payload >> (8 * i));
-    write_all(fd, frame->bytes, frame->size);
+    if (frame->size > sizeof(held.bytes) - held.size)
+        frame_flush(fd);
+    if (!held.on || frame->size > sizeof(held.bytes)) {
+        write_all(fd, frame->bytes, frame->size);
+        return;
+    }
+    memcpy(held.bytes + held.size, frame->bytes, frame->size);
+    held.size += frame->size;
 }
 
 void frame_send_finding(struct frame_out *frame, int fd, const tv_finding *finding)

@@ -16,8 +16,8 @@
 #include <tensorvet/finding.h>
 #include <tensorvet/span.h>
 
-/* Descriptors of a worker. 0, 1 and 2 are /dev/null. */
-enum { WORKER_SOURCE = 3, WORKER_OUTPUT = 4, WORKER_REPORT = 5, WORKER_SCRATCH = 6 };
+/* Descriptors of a worker. 0, 1 and 2 are /dev/null; the channel is hand.h's. */
+enum { WORKER_SOURCE = 3, WORKER_OUTPUT = 4, WORKER_REPORT = 5, WORKER_SCRATCH = 6, WORKER_CHANNEL = 7 };
 
 enum frame_type {
     FRAME_READY = 1, /* text build id, u32 layers in force (jail.h), u32 Landlock ABI, text the step at which locking
@@ -46,7 +46,8 @@ enum frame_type {
 enum frame_outcome {
     OUTCOME_DONE = 0, /* examined to the end; findings say what was met */
     OUTCOME_REJECTED, /* stopped at an error finding */
-    OUTCOME_FAILED    /* the machine failed (I/O, memory): a finding of class machine says how */
+    OUTCOME_FAILED,   /* the machine failed (I/O, memory): a finding of class machine says how */
+    OUTCOME_DECLINED  /* of a job with `batch`, after KIND: no safetensors file, and so nothing for this worker */
 };
 
 #define FRAME_PAYLOAD_MAX (1u << 20) /* larger frames are a lie */
@@ -73,6 +74,9 @@ void frame_put_u64(struct frame_out *frame, uint64_t value);
 void frame_put_bytes(struct frame_out *frame, const void *bytes, uint32_t size);
 void frame_put_text(struct frame_out *frame, tv_span text); /* cut to FRAME_TEXT_MAX */
 void frame_send(struct frame_out *frame, int fd);
+/* From here on small frames are collected; frame_flush sends what there is. For a worker that is kept for many files. */
+void frame_hold(void);
+void frame_flush(int fd);
 /* A whole FINDING frame. */
 void frame_send_finding(struct frame_out *frame, int fd, const tv_finding *finding);
 

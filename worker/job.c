@@ -22,6 +22,7 @@ static const struct field {
     {"want-rows", FIELD_BOOL, offsetof(struct job, want_rows), 0},
     {"plan-only", FIELD_BOOL, offsetof(struct job, plan_only), 0},
     {"diagnose", FIELD_BOOL, offsetof(struct job, diagnose), 0},
+    {"batch", FIELD_BOOL, offsetof(struct job, batch), 0},
     {"seed", FIELD_U64, offsetof(struct job, seed), 0},
     {"skip-unsupported", FIELD_BOOL, offsetof(struct job, skip_unsupported), 0},
     {"strip-prefix", FIELD_TEXT, offsetof(struct job, strip), 0},

@@ -42,6 +42,7 @@ struct job {
                                 something else are judged by that promise, not as of an unsupported kind */
     bool want_rows;          /* send TENSOR, METADATA and GLOBAL rows (inspect; -v) */
     bool diagnose;           /* the jail tells which call it did not allow; the broker tries so after a violation */
+    bool batch;              /* the worker stays for more files, and declines what is no safetensors file */
     uint64_t seed;           /* for the name tables: the broker draws it */
     bool skip_unsupported;   /* leave out tensors that safetensors cannot hold */
     const char *strip;       /* --strip-prefix, or NULL */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -109,6 +110,8 @@ static tv_status examine(struct run *run)
     report_kind(run);
     if (status != TV_OK)
         return status;
+    if (run->job->batch && run->kind != TV_KIND_SAFETENSORS)
+        return TV_MORE;
     if (run->job->kind == JOB_INDEX)
         return job_index(run);
     return run->job->kind == JOB_SELFTEST ? job_selftest(run) : do_job(run);
@@ -129,7 +132,7 @@ static bool explain(struct run *run, tv_status status, int error, enum frame_out
             add_finding(run, TV_FIND_UNREADABLE, strerror(error));
         *outcome = OUTCOME_FAILED;
         return true;
-    case TV_MORE:
+    case TV_MORE: *outcome = OUTCOME_DECLINED; return run->job->batch;
     case TV_MISUSE:
     default: return false;
     }
@@ -167,6 +170,7 @@ int worker_run(const struct job *job)
     static struct job own;
     enum frame_outcome outcome = OUTCOME_FAILED;
     int error = 0;
+    memset(&run, 0, offsetof(struct run, frame)); /* a worker that is kept runs many */
     own = *job;
     if (own.limits.rank > RANK_MOST)
         own.limits.rank = RANK_MOST;

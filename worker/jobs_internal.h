@@ -21,7 +21,7 @@ struct run {
     bool has_digest;
     uint8_t digest[DIGEST_BYTES];
     uint64_t told; /* bytes done when PROGRESS was last sent */
-    struct frame_out frame;
+    struct frame_out frame; /* the last: it is large, and needs no clearing */
 };
 
 /* jobs_report.c: one frame each. */

@@ -1,23 +1,30 @@
 /* The worker: one job, confined. Reads its job from argv, locks itself down, says READY, and only then looks at the
  * source. Trusts its argv (the broker wrote it) and nothing else; whoever reads its report trusts nothing of it. */
+#include <string.h>
 #include <unistd.h>
 
 #include <build_id.h>
 #include <jail.h>
 
 #include "frame.h"
+#include "hand.h"
 #include "job.h"
 #include "jobs.h"
 
 static struct frame_out frame;
 
-static void send_ready(uint32_t layers, uint32_t landlock_abi, const char *failed_at)
+struct in_force {
+    uint32_t layers, landlock_abi;
+    const char *failed_at;
+};
+
+static void send_ready(const struct in_force *now)
 {
     frame_begin(&frame, FRAME_READY);
     frame_put_text(&frame, tv_span_str(TV_BUILD_ID));
-    frame_put_u32(&frame, layers);
-    frame_put_u32(&frame, landlock_abi);
-    frame_put_text(&frame, tv_span_str(failed_at));
+    frame_put_u32(&frame, now->layers);
+    frame_put_u32(&frame, now->landlock_abi);
+    frame_put_text(&frame, tv_span_str(now->failed_at));
     frame_send(&frame, WORKER_REPORT);
 }
 
@@ -29,20 +36,63 @@ static void send_violation(int number)
     frame_send(&frame, WORKER_REPORT);
 }
 
+static struct in_force lock(enum jail_profile profile)
+{
+    struct in_force now = {0, 0, ""};
+    now.layers = jail_lock(profile, &now.landlock_abi, &now.failed_at);
+    if (now.layers == 0) {
+        send_ready(&now);
+        _exit(WORKER_EXIT_UNLOCKED);
+    }
+    return now;
+}
+
+/* Started ahead: the job comes when there is one. Nothing of it was read before the lock either: descriptors alone come,
+ * and the socket they came over is closed first. */
+static void take_job(struct job *job)
+{
+    static struct handed handed;
+    if (!hand_open() || !hand_take(&handed))
+        _exit(0); /* nobody had a job */
+    if (!hand_close() || !job_from_argv(handed.count, handed.words, job))
+        _exit(WORKER_EXIT_MISUSED);
+}
+
+/* Many files of one owner, one after the other, each reported as if it were the only one, from
+ * READY to RESULT. */
+static _Noreturn void work_through_batch(const struct job *job)
+{
+    static struct handed handed;
+    if (!hand_open())
+        _exit(WORKER_EXIT_MISUSED);
+    const struct in_force now = lock(JAIL_STRICT_BATCH);
+    frame_hold();
+    while (hand_take(&handed)) {
+        send_ready(&now);
+        int status = worker_run(job);
+        if (status != 0)
+            _exit(status);
+        (void)close(WORKER_SOURCE);
+        frame_flush(WORKER_REPORT);
+    }
+    _exit(0);
+}
+
 int main(int argc, char **argv)
 {
-    struct job job;
-    if (!job_from_argv(argc, argv, &job))
+    static struct job job;
+    const bool ahead = argc == 2 && strcmp(argv[1], WORKER_AHEAD) == 0;
+    if (!ahead && !job_from_argv(argc, argv, &job))
         _exit(WORKER_EXIT_MISUSED);
     worker_prime();
-    uint32_t landlock_abi = 0;
-    const char *failed_at = "";
+    if (ahead)
+        take_job(&job);
+    if (job.batch)
+        work_through_batch(&job);
     if (job.diagnose)
         jail_tell_violations(send_violation);
-    uint32_t layers = jail_lock(job.diagnose ? JAIL_STRICT_TELLING : JAIL_STRICT, &landlock_abi, &failed_at);
-    send_ready(layers, landlock_abi, failed_at);
-    if (layers == 0)
-        _exit(WORKER_EXIT_UNLOCKED);
+    const struct in_force now = lock(job.diagnose ? JAIL_STRICT_TELLING : JAIL_STRICT);
+    send_ready(&now);
     /* _exit: libc's farewell would make calls that are no longer allowed. */
     _exit(worker_run(&job));
 }

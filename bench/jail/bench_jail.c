@@ -23,7 +23,7 @@
 #define ROUNDS_MOST 100000
 
 static int inmate, null, source;
-static struct broker broker;
+static struct broker broker, ahead, batch;
 
 static void fail(const char *what)
 {
@@ -56,14 +56,31 @@ static void start_jailed(const char *layers)
         fail(layers);
 }
 
+static void run_job_of(const struct broker *one)
+{
+    static struct outcome outcome;
+    const struct job job = {.kind = JOB_CHECK, .limits = tv_limits_default()};
+    broker_run(one, &job, source, -1, NULL, &outcome);
+    if (!outcome.complete || outcome.findings.count != 0)
+        fail("the job found something");
+}
+
 static void run_job(const char *unused)
 {
     (void)unused;
-    static struct outcome outcome;
-    const struct job job = {.kind = JOB_CHECK, .limits = tv_limits_default()};
-    broker_run(&broker, &job, source, -1, NULL, &outcome);
-    if (!outcome.complete || outcome.findings.count != 0)
-        fail("the job found something");
+    run_job_of(&broker);
+}
+
+static void run_ahead(const char *unused)
+{
+    (void)unused;
+    run_job_of(&ahead);
+}
+
+static void run_batch(const char *unused)
+{
+    (void)unused;
+    run_job_of(&batch);
 }
 
 static const struct {
@@ -77,6 +94,8 @@ static const struct {
     {"  and the filter", start_jailed, "filter"},
     {"  and the whole lock", start_jailed, "lock"},
     {"broker_run: a whole check of the file", run_job, ""},
+    {"  the same, the next worker started meanwhile", run_ahead, ""},
+    {"  the same, in one worker (--isolation batch)", run_batch, ""},
 };
 enum { VARIANTS = sizeof(variants) / sizeof(variants[0]) };
 static double samples[VARIANTS][ROUNDS_MOST];
@@ -169,6 +188,10 @@ int main(int argc, char **argv)
     size_t held = argc > 3 ? (size_t)strtol(argv[3], NULL, 10) << 20 : 0;
     if (argc < 2 || rounds < 1 || rounds > ROUNDS_MOST || broker_open(&broker, NULL) != 0)
         fail("usage: bench_jail FILE [ROUNDS [MIB]], beside an installed worker");
+    if (broker_open(&ahead, NULL) != 0 || broker_open(&batch, NULL) != 0)
+        fail("opening the worker");
+    broker_expect_more(&ahead);
+    broker_batch(&batch);
     inmate = open(BENCH_INMATE, O_PATH | O_CLOEXEC);
     null = open("/dev/null", O_RDWR | O_CLOEXEC);
     source = open(argv[1], O_RDONLY | O_CLOEXEC);
@@ -194,6 +217,8 @@ int main(int argc, char **argv)
         (void)printf("%-52s %9.0f %9.0f %9.0f\n", variants[v].name, samples[v][rounds / 2],
                      samples[v][rounds * 99 / 100], samples[v][rounds - 1]);
     }
+    broker_close(&ahead);
+    broker_close(&batch);
     print_memory();
     return 0;
 }

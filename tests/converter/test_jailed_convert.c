@@ -15,7 +15,7 @@ static struct outcome outcome;
 
 static struct broker open_broker(const char *program)
 {
-    struct broker broker = {open(program, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), NULL};
+    struct broker broker = {open(program, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), NULL, NULL};
     CHECK_MSG(broker.program >= 0, "%s: %s", program, strerror(errno));
     return broker;
 }

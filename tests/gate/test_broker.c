@@ -49,7 +49,7 @@ static void hear_note(void *context, tv_span text)
 
 static struct broker open_broker(const char *program)
 {
-    struct broker broker = {open(program, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), &stop};
+    struct broker broker = {open(program, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), &stop, NULL};
     CHECK_MSG(broker.program >= 0, "%s: %s", program, strerror(errno));
     return broker;
 }
@@ -270,7 +270,7 @@ TEST(any_numbers, "it does not matter which numbers our own descriptors have")
     struct notes notes = {0};
     const struct job job = job_of(JOB_CHECK, "descriptors");
     struct broker low = open_broker(FAKE_WORKER);
-    const struct broker broker = {fcntl(low.program, F_DUPFD_CLOEXEC, 20), fcntl(low.null, F_DUPFD_CLOEXEC, 20), &stop};
+    const struct broker broker = {fcntl(low.program, F_DUPFD_CLOEXEC, 20), fcntl(low.null, F_DUPFD_CLOEXEC, 20), &stop, NULL};
     const int place[] = {3, 4, 5, 7}; /* the very numbers that the worker's will have, crossed */
     int kept[4];
     for (int i = 0; i < 4; i++) {
@@ -315,7 +315,7 @@ TEST(keeper_killed, "a worker dies with its keeper, even by SIGKILL")
         const struct job job = job_of(JOB_CHECK, "pid");
         const struct listener tell = {.context = &ends[1], .note = write_note};
         const struct broker broker = {open(FAKE_WORKER, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC),
-                                      NULL};
+                                      NULL, NULL};
         broker_run(&broker, &job, -1, -1, &tell, &outcome);
         _exit(1);
     }
@@ -342,7 +342,7 @@ TEST(private_program, "a worker that only root may execute still runs after root
         CHECK(write(to, block, (size_t)size) == size);
     CHECK(fchmod(to, 0700) == 0 && close(to) == 0 && close(from) == 0);
     const struct job job = job_of(JOB_CHECK, "honest");
-    const struct broker broker = {program_open(path), open("/dev/null", O_RDWR | O_CLOEXEC), NULL};
+    const struct broker broker = {program_open(path), open("/dev/null", O_RDWR | O_CLOEXEC), NULL, NULL};
     (void)unlink(path);
     CHECK(broker.program >= 0);
     run_with(&broker, &job, -1, -1, NULL);
@@ -356,7 +356,7 @@ TEST(private_program, "a worker that only root may execute still runs after root
 TEST(no_program, "a worker that cannot be started is the machine's fault, and says at which step")
 {
     const struct job job = job_of(JOB_CHECK, "honest");
-    const struct broker broker = {open("/dev/null", O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), NULL};
+    const struct broker broker = {open("/dev/null", O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), NULL, NULL};
     run_with(&broker, &job, -1, -1, NULL);
     CHECK(strcmp(found(), "worker-failed") == 0 && strncmp(detail(), "starting the program: ", 22) == 0);
     (void)close(broker.program);

@@ -315,7 +315,7 @@ static void output_beyond(void)
 }
 static void result_unknown(void)
 {
-    add_result(&made, OUTCOME_FAILED + 1, 0);
+    add_result(&made, OUTCOME_DECLINED + 1, 0);
 }
 static void result_digest_flag(void)
 {
@@ -328,6 +328,10 @@ static void rejected_for_nothing(void)
 static void failed_for_nothing(void)
 {
     add_result(&made, OUTCOME_FAILED, 0);
+}
+static void declined_unasked(void)
+{
+    add_result(&made, OUTCOME_DECLINED, 0);
 }
 static void failed_by_the_file(void)
 {
@@ -422,6 +426,7 @@ static const struct {
     {"digest flag of 2", result_digest_flag, "RESULT: no such outcome"},
     {"rejected without an error", rejected_for_nothing, "RESULT: it contradicts"},
     {"failed without a reason", failed_for_nothing, "RESULT: it contradicts"},
+    {"declined outside a batch", declined_unasked, "RESULT: it contradicts"},
     {"failed for the file's fault", failed_by_the_file, "RESULT: it contradicts"},
     {"VIOLATION unasked", told_unasked, "VIOLATION: out of order"},
     {"OMITTED with room", omitted_with_room, "OMITTED: it contradicts"},

@@ -23,7 +23,7 @@ static struct doctor doctor;
 
 static struct broker open_broker(void)
 {
-    struct broker broker = {open(SHIPPED_WORKER, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), NULL};
+    struct broker broker = {open(SHIPPED_WORKER, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), NULL, NULL};
     CHECK(broker.program >= 0 && broker.null >= 0);
     return broker;
 }
@@ -48,7 +48,7 @@ TEST(doctor_here, "the doctor finds this machine fit, and a worker locked, from 
     broker_close(&broker);
     CHECK_MSG(doctor.works && doctor.count > 15, "%s", doctor_refuses());
     CHECK(doctor.count < DOCTOR_ROWS);
-    const struct broker none = {-1, -1, NULL};
+    const struct broker none = {-1, -1, NULL, NULL};
     doctor_examine(&none, ENOENT, &doctor);
     CHECK(!doctor.works && strstr(doctor_refuses(), strerror(ENOENT)) != NULL);
 }
@@ -196,7 +196,7 @@ static bool selftest_on(const struct oddity *odd)
     CHECK(pipe(ends) == 0);
     pid_t child = fork();
     if (child == 0) {
-        struct broker broker = {open(SHIPPED_WORKER, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), NULL};
+        struct broker broker = {open(SHIPPED_WORKER, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), NULL, NULL};
         if (!install(odd))
             _exit(2);
         bool works = broker_selftest(&broker, &outcome);

@@ -1,0 +1,50 @@
+/* Workers besides the one at work. Private to the broker.
+ *
+ * One may be started ahead, so that the next file finds it ready: as fresh as any, since it has seen no file. And one may
+ * be kept for many files, where the user asked for it (--isolation batch); SECURITY.md says what that gives up.
+ * Of one thread: workers die with the thread that started them. */
+#ifndef GATE_WORKERS_H
+#define GATE_WORKERS_H
+
+#include <stdbool.h>
+
+#include <jail.h>
+
+#include "attend.h"
+
+/* A worker and our end of the socket on which it is handed what it works on; -1: there is none. */
+struct resident {
+    struct jail_process process;
+    int channel;
+};
+
+struct workers {
+    bool ahead;                /* more files will come: have the next worker ready */
+    struct resident spare;     /* started ahead, within that budget */
+    struct jail_budget budget; /* of the spare */
+    bool batch;                /* --isolation batch */
+    struct resident kept;
+    int report;     /* our end of the kept worker's pipe */
+    unsigned files; /* that the kept one has had */
+};
+
+/* ahead.c: starts a worker with a socket in the source's place. 0 or an errno, with the step. */
+int resident_start(const struct broker *broker, char *const *argv, int report, const struct jail_budget *budget,
+                   struct resident *resident, const char **failed_at);
+/* Ends it, if there is one. */
+void resident_end(struct resident *resident);
+
+/* ahead.c: the spare takes the job and becomes *process: true. Else it has to be a new one. */
+bool ahead_take(struct workers *workers, const struct job *job, char *const *argv, int source, int output, int report,
+                struct jail_process *process);
+/* Starts a spare for the jobs that will be like this one, where that is asked for. A failure is not told: the next
+ * worker that is needed will be started then, and tells. */
+void ahead_start(const struct broker *broker, const struct job *job);
+
+/* batch.c: the file in the worker that is kept. True if that settles it: an accept, or we were told to stop. Everything
+ * else is a fresh worker's to say. */
+bool batch_run(const struct broker *broker, const struct job *job, int source, struct outcome *outcome);
+/* Ends the worker that is kept, if there is one. */
+void batch_end(struct workers *workers);
+
+#endif

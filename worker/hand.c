@@ -1,0 +1,141 @@
+/* One message, both ways (hand.h): a byte that says which descriptors come with it, then words ended by NUL. */
+#include "hand.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "frame.h"
+
+enum { PLACES = 3 };
+static const int places[PLACES] = {WORKER_SOURCE, WORKER_OUTPUT, WORKER_REPORT}; /* ascending: hand_take needs it */
+
+/* Room for the descriptors of one message, aligned as cmsg(3) asks. */
+union ancillary {
+    struct cmsghdr head;
+    char bytes[CMSG_SPACE(sizeof(int) * PLACES)];
+};
+
+/* The words one after the other; 0 where they do not fit. */
+static size_t join(char *const *argv, char *bytes, size_t capacity)
+{
+    size_t used = 0;
+    for (; argv != NULL && *argv != NULL; argv++) {
+        size_t size = strlen(*argv) + 1;
+        if (size > capacity - used)
+            return 0;
+        memcpy(bytes + used, *argv, size);
+        used += size;
+    }
+    return used;
+}
+
+static bool send_message(int channel, char *bytes, size_t size, const int *descriptors, size_t count)
+{
+    union ancillary room;
+    struct iovec part = {bytes, size};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    memset(&room, 0, sizeof(room));
+    if (count > 0) {
+        message.msg_control = room.bytes;
+        message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+        room.head.cmsg_level = SOL_SOCKET;
+        room.head.cmsg_type = SCM_RIGHTS;
+        room.head.cmsg_len = CMSG_LEN(sizeof(int) * count);
+        memcpy(CMSG_DATA(&room.head), descriptors, sizeof(int) * count);
+    }
+    ssize_t sent = -1;
+    do
+        sent = sendmsg(channel, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    return sent == (ssize_t)size;
+}
+
+bool hand_over(int channel, const struct hand *hand)
+{
+    char bytes[1 + HAND_BYTES] = {0};
+    const int given[PLACES] = {hand->source, hand->output, hand->report};
+    int descriptors[PLACES];
+    size_t count = 0;
+    for (int i = 0; i < PLACES; i++) {
+        if (given[i] >= 0) {
+            bytes[0] = (char)(bytes[0] | 1 << i);
+            descriptors[count++] = given[i];
+        }
+    }
+    size_t words = join(hand->argv, bytes + 1, HAND_BYTES);
+    if (words == 0 && hand->argv != NULL)
+        return false;
+    return send_message(channel, bytes, 1 + words, descriptors, count);
+}
+
+bool hand_open(void)
+{
+    return dup2(WORKER_SOURCE, WORKER_CHANNEL) == WORKER_CHANNEL && close(WORKER_SOURCE) == 0;
+}
+
+bool hand_close(void)
+{
+    return close(WORKER_CHANNEL) == 0;
+}
+
+/* New descriptors get the lowest free numbers, in order: none lies beyond its place, and going from the last to the
+ * first none is overwritten before it has moved. */
+static bool put_in_place(int mask, const int *descriptors, size_t count)
+{
+    int wanted[PLACES];
+    size_t expected = 0;
+    for (int i = 0; i < PLACES; i++)
+        if ((mask & 1 << i) != 0)
+            wanted[expected++] = places[i];
+    if (expected != count)
+        return false;
+    for (size_t i = count; i-- > 0;) {
+        if (descriptors[i] == wanted[i])
+            continue;
+        if (descriptors[i] > wanted[i] || dup2(descriptors[i], wanted[i]) != wanted[i] || close(descriptors[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The words of a message of that size, each ended by NUL. */
+static bool split(struct handed *handed, size_t size)
+{
+    handed->count = 0;
+    for (size_t at = 0; at < size; at += strlen(handed->bytes + at) + 1) {
+        if (handed->count == HAND_WORDS)
+            return false;
+        handed->words[handed->count++] = handed->bytes + at;
+    }
+    handed->words[handed->count] = NULL;
+    return true;
+}
+
+bool hand_take(struct handed *handed)
+{
+    union ancillary room;
+    unsigned char mask = 0;
+    struct iovec parts[2] = {{&mask, 1}, {handed->bytes, HAND_BYTES}};
+    struct msghdr message = {
+        .msg_iov = parts, .msg_iovlen = 2, .msg_control = room.bytes, .msg_controllen = sizeof(room)};
+    memset(&room, 0, sizeof(room));
+    ssize_t size = -1;
+    do
+        size = recvmsg(WORKER_CHANNEL, &message, 0);
+    while (size < 0 && errno == EINTR);
+    if (size < 1 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+        return false;
+    handed->bytes[size - 1] = '\0';
+    const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    const bool any = head != NULL && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS;
+    size_t count = any ? (head->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
+    int descriptors[PLACES];
+    if (count > PLACES)
+        return false;
+    if (count > 0)
+        memcpy(descriptors, CMSG_DATA(head), sizeof(int) * count);
+    return put_in_place(mask, descriptors, count) && split(handed, (size_t)size - 1);
+}
