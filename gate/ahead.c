@@ -1,5 +1,5 @@
-/* A worker that is started before it is needed (workers.h). Trusts: the broker. Promises: it is handed one job, once; its
- * budget is the one that the job would have started it with. */
+/* A worker that is started before it is needed (workers.h). Trusts: the broker. Promises: it is handed one job, once;
+ * its budget is the one that the job would have started it with. */
 #define _GNU_SOURCE
 
 #include <errno.h>

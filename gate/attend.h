@@ -30,8 +30,8 @@ struct attended {
 void attend_worker(const struct broker *broker, const struct job *job, int source, int output,
                    const struct listener *listener, struct outcome *outcome, struct attended *attended);
 
-/* The job's file has been handed to a worker that stays: hears its report until RESULT, or until it must end. The caller
- * ends and reaps it where attended->finished is not set. */
+/* The job's file has been handed to a worker that stays: hears its report until RESULT, or until it must end. The
+ * caller ends and reaps it where attended->finished is not set. */
 void attend_kept(const struct broker *broker, const struct job *job, const struct jail_process *process, int report,
                  struct outcome *outcome, struct attended *attended);
 

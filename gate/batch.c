@@ -1,6 +1,6 @@
 /* Many files in one worker (workers.h). Trusts: the broker, and of the worker no more than an accept of a safetensors
- * file, which is what the user agreed to. Promises: whatever else it says or does, the file is examined again in a fresh
- * worker, and a worker that ended, lied or found something is not used again. */
+ * file, which is what the user agreed to. Promises: whatever else it says or does, the file is examined again in a
+ * fresh worker, and a worker that ended, lied or found something is not used again. */
 #define _GNU_SOURCE
 
 #include <errno.h>
@@ -50,9 +50,9 @@ void batch_end(struct workers *workers)
 /* It said that this is a good safetensors file, or none at all and so nothing for it: then it may stay. */
 static bool behaved(const struct attended *attended, const struct outcome *outcome)
 {
-    return attended->finished &&
-           (outcome->said == OUTCOME_DECLINED || (outcome->said == OUTCOME_DONE && outcome->kind == TV_KIND_SAFETENSORS &&
-                                                  tv_findings_first_error(&outcome->findings) == NULL));
+    return attended->finished && (outcome->said == OUTCOME_DECLINED ||
+                                  (outcome->said == OUTCOME_DONE && outcome->kind == TV_KIND_SAFETENSORS &&
+                                   tv_findings_first_error(&outcome->findings) == NULL));
 }
 
 bool batch_run(const struct broker *broker, const struct job *job, int source, struct outcome *outcome)

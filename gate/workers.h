@@ -1,8 +1,8 @@
 /* Workers besides the one at work. Private to the broker.
  *
- * One may be started ahead, so that the next file finds it ready: as fresh as any, since it has seen no file. And one may
- * be kept for many files, where the user asked for it (--isolation batch); SECURITY.md says what that gives up.
- * Of one thread: workers die with the thread that started them. */
+ * One may be started ahead, so that the next file finds it ready: as fresh as any, since it has seen no file. And one
+ * may be kept for many files, where the user asked for it (--isolation batch); SECURITY.md says what that gives up. Of
+ * one thread: workers die with the thread that started them. */
 #ifndef GATE_WORKERS_H
 #define GATE_WORKERS_H
 

@@ -35,8 +35,14 @@ enum jail_profile {
 };
 
 /* The descriptors of an inmate. 0, 1 and 2 are /dev/null; there are no others. */
-enum jail_descriptor { JAIL_SOURCE = 3, JAIL_OUTPUT = 4, JAIL_REPORT = 5, JAIL_SCRATCH = 6, JAIL_PROGRAM = 7,
-                       JAIL_CHANNEL = 7 /* free after the exec: where an inmate puts a socket on which it is given more */ };
+enum jail_descriptor {
+    JAIL_SOURCE = 3,
+    JAIL_OUTPUT = 4,
+    JAIL_REPORT = 5,
+    JAIL_SCRATCH = 6,
+    JAIL_PROGRAM = 7,
+    JAIL_CHANNEL = 7 /* free after the exec: where an inmate puts a socket on which it is given more */
+};
 
 /* What a process in the jail may use up. Zero means none of it, except where said. */
 struct jail_budget {

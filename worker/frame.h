@@ -74,7 +74,8 @@ void frame_put_u64(struct frame_out *frame, uint64_t value);
 void frame_put_bytes(struct frame_out *frame, const void *bytes, uint32_t size);
 void frame_put_text(struct frame_out *frame, tv_span text); /* cut to FRAME_TEXT_MAX */
 void frame_send(struct frame_out *frame, int fd);
-/* From here on small frames are collected; frame_flush sends what there is. For a worker that is kept for many files. */
+/* From here on small frames are collected; frame_flush sends what there is. For a worker that is kept for many files.
+ */
 void frame_hold(void);
 void frame_flush(int fd);
 /* A whole FINDING frame. */

@@ -1,7 +1,7 @@
 /* Handing a job, or one more file, to a worker that runs already: one message with descriptors over a socket.
  *
- * A worker that is started ahead has the socket in the source's place. It moves it aside, waits, puts the descriptors of
- * its job in their places, closes the socket, and only then locks itself down. One that is kept for many files
+ * A worker that is started ahead has the socket in the source's place. It moves it aside, waits, puts the descriptors
+ * of its job in their places, closes the socket, and only then locks itself down. One that is kept for many files
  * (--isolation batch) locks itself down first, and its profile lets it receive.
  * The broker is trusted: a message that is not as hand_over writes it ends the worker. */
 #ifndef WORKER_HAND_H

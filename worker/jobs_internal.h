@@ -20,7 +20,7 @@ struct run {
     uint64_t tensors, data_bytes; /* for RESULT */
     bool has_digest;
     uint8_t digest[DIGEST_BYTES];
-    uint64_t told; /* bytes done when PROGRESS was last sent */
+    uint64_t told;          /* bytes done when PROGRESS was last sent */
     struct frame_out frame; /* the last: it is large, and needs no clearing */
 };
 

@@ -47,8 +47,8 @@ static struct in_force lock(enum jail_profile profile)
     return now;
 }
 
-/* Started ahead: the job comes when there is one. Nothing of it was read before the lock either: descriptors alone come,
- * and the socket they came over is closed first. */
+/* Started ahead: the job comes when there is one. Nothing of it was read before the lock either: descriptors alone
+ * come, and the socket they came over is closed first. */
 static void take_job(struct job *job)
 {
     static struct handed handed;

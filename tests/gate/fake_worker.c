@@ -1,7 +1,5 @@
 /* A worker that misbehaves on purpose, for tests of the broker: never locked, never linked into anything installed.
  * What it does is chosen by the key of the job that it was started for; without one, by how it was built. */
-#define _GNU_SOURCE
-
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,6 +14,7 @@
 #include <tensorvet/kind.h>
 
 #include "frames.h"
+#include "hand.h"
 
 static struct bytes out;
 static const char *job;
@@ -275,6 +274,58 @@ static void find_fault(void)
     flush();
 }
 
+/* What the file says is done with it: kept for many, or fresh. */
+static void act_by_file(bool kept)
+{
+    char what = 0;
+    if (pread(WORKER_SOURCE, &what, 1, 0) != 1)
+        _exit(95);
+    if (!kept)
+        note("fresh");
+    if (what == 'p') { /* a pickle is declined by the one, and examined by the other */
+        add_result(&out, kept ? OUTCOME_DECLINED : OUTCOME_DONE, 0);
+        flush();
+        return;
+    }
+    if (kept && what == 'c')
+        crash_segv();
+    if (kept && what == 'g')
+        garbage();
+    if (kept && what == 'x') { /* it says good, and goes */
+        done();
+        _exit(0);
+    }
+    if (kept && what == 'h')
+        wait_for_ever();
+    if (what == 'r') {
+        find_fault();
+        return;
+    }
+    done();
+}
+static void by_file(void)
+{
+    act_by_file(false);
+}
+
+/* As the worker's own: one file after the other, each from READY to RESULT. */
+static _Noreturn void work_through_batch(void)
+{
+    static struct handed handed;
+    if (!hand_open())
+        _exit(94);
+    while (hand_take(&handed)) {
+        char what = 0;
+        if (pread(WORKER_SOURCE, &what, 1, 0) != 1)
+            _exit(95);
+        add_ready(&out, TV_BUILD_ID, JAIL_MANDATORY, "");
+        add_kind(&out, what == 'p' ? TV_KIND_PICKLE : TV_KIND_SAFETENSORS);
+        act_by_file(true);
+        (void)close(WORKER_SOURCE);
+    }
+    _exit(0);
+}
+
 static const struct {
     const char *job, *key;
     void (*act)(void);
@@ -309,6 +360,7 @@ static const struct {
     {"check", "environment", list_environment},
     {"check", "pid", tell_pid},
     {"check", "limits", tell_limits},
+    {"check", "by-file", by_file},
     {"write", "huge-output", huge_output},
     {"write", "huge-output-known", huge_output_known},
     {"write", "write-beyond-limit", write_beyond_limit},
@@ -346,11 +398,22 @@ static void unready(const char *key)
 
 int main(int argc, char **argv)
 {
+    static struct handed handed;
+    if (argc == 2 && strcmp(argv[1], WORKER_AHEAD) == 0) {
+        if (!hand_open() || !hand_take(&handed))
+            _exit(0);
+        if (!hand_close())
+            _exit(93);
+        argc = handed.count;
+        argv = handed.words;
+    }
     job = argc > 1 ? argv[1] : "";
     const char *key = "";
     for (int i = 2; i < argc; i++) {
         if (strncmp(argv[i], "key=", 4) == 0)
             key = argv[i] + 4;
+        if (strcmp(argv[i], "batch=1") == 0)
+            work_through_batch();
         diagnosed = diagnosed || strcmp(argv[i], "diagnose=1") == 0;
     }
     if (strncmp(key, "unready", 7) == 0)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <check.h>
@@ -21,7 +22,18 @@ struct program {
 };
 
 /* What is allowed, with the numbers of x86-64 and of aarch64, from the kernel's tables. */
-enum rule { ANY, SOURCE_OUTPUT_SCRATCH, OUTPUT_SCRATCH, SOURCE_OUTPUT, REPORT, MAP, REMAP, SOURCE_OF_STREAM };
+enum rule {
+    ANY,
+    SOURCE_OUTPUT_SCRATCH,
+    OUTPUT_SCRATCH,
+    SOURCE_OUTPUT,
+    REPORT,
+    MAP,
+    REMAP,
+    SOURCE_OF_STREAM,
+    CHANNEL_OF_BATCH,
+    SOURCE_OF_BATCH
+};
 static const struct {
     const char *name;
     int x86_64, aarch64;
@@ -29,6 +41,7 @@ static const struct {
 } golden[] = {
     {"read", 0, 63, SOURCE_OF_STREAM},
     {"write", 1, 64, REPORT},
+    {"close", 3, 57, SOURCE_OF_BATCH},
     {"fstat", 5, 80, SOURCE_OUTPUT},
     {"mmap", 9, 222, MAP},
     {"munmap", 11, 215, ANY},
@@ -36,6 +49,7 @@ static const struct {
     {"pread64", 17, 67, SOURCE_OUTPUT_SCRATCH},
     {"pwrite64", 18, 68, OUTPUT_SCRATCH},
     {"mremap", 25, 216, REMAP},
+    {"recvmsg", 47, 212, CHANNEL_OF_BATCH},
     {"ftruncate", 77, 46, OUTPUT_SCRATCH},
     {"exit_group", 231, 94, ANY},
 };
@@ -44,14 +58,17 @@ enum { GOLDEN = sizeof(golden) / sizeof(golden[0]) };
 static bool rule_allows(enum rule rule, const uint64_t *args, enum jail_profile profile)
 {
     const uint32_t fd = (uint32_t)args[0];
+    const bool batch = profile == JAIL_STRICT_BATCH;
     switch (rule) {
     case ANY: return true;
-    case SOURCE_OUTPUT_SCRATCH: return fd == 3 || fd == 4 || fd == 6;
-    case OUTPUT_SCRATCH: return fd == 4 || fd == 6;
-    case SOURCE_OUTPUT: return fd == 3 || fd == 4;
+    case SOURCE_OUTPUT_SCRATCH: return fd == 3 || (!batch && (fd == 4 || fd == 6));
+    case OUTPUT_SCRATCH: return !batch && (fd == 4 || fd == 6);
+    case SOURCE_OUTPUT: return fd == 3 || (!batch && fd == 4);
     case REPORT: return fd == 5;
     case MAP: return args[2] == 3 && args[3] == 0x22;
     case REMAP: return args[3] == 1;
+    case CHANNEL_OF_BATCH: return batch && fd == 7;
+    case SOURCE_OF_BATCH: return batch && fd == 3;
     case SOURCE_OF_STREAM: return profile == JAIL_STRICT_STREAM && fd == 3;
     }
     return false;
@@ -172,6 +189,15 @@ TEST(stream, "STRICT_STREAM adds read of the source, and nothing else")
     sweep_aarch64(JAIL_STRICT_STREAM);
 }
 
+TEST(batch, "STRICT_BATCH adds receiving on the channel and closing the source, and takes the output away")
+{
+    static struct program program;
+    make_program(JAIL_STRICT_BATCH, SCMP_ARCH_X86_64, &program);
+    CHECK(sweep(JAIL_STRICT_BATCH, AUDIT_ARCH_X86_64, &program) > 0);
+    make_program(JAIL_STRICT_BATCH, SCMP_ARCH_AARCH64, &program);
+    CHECK(sweep(JAIL_STRICT_BATCH, AUDIT_ARCH_AARCH64, &program) > 0);
+}
+
 TEST(telling, "STRICT_TELLING allows what STRICT allows, and traps where that kills")
 {
     sweep_x86_64(JAIL_STRICT_TELLING);
@@ -208,12 +234,13 @@ static void read_back(pid_t pid, struct program *program)
 static void check_real(const char *path, const char *const *argv, const struct program *made)
 {
     static struct program real;
-    int ends[2];
+    int ends[2], channel[2];
     full_pipe(ends);
+    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) == 0);
     const struct jail_spec spec = {.program = open(path, O_PATH | O_CLOEXEC),
                                    .null = open("/dev/null", O_RDWR | O_CLOEXEC),
                                    .argv = (char *const *)(uintptr_t)argv,
-                                   .source = -1,
+                                   .source = channel[1],
                                    .output = -1,
                                    .report = ends[1],
                                    .scratch = -1,
@@ -226,6 +253,8 @@ static void check_real(const char *path, const char *const *argv, const struct p
     if (blocked)
         read_back(process.pid, &real);
     jail_wait(&process, JAIL_KILLED_STOP, &result);
+    (void)close(channel[0]);
+    (void)close(channel[1]);
     (void)close(ends[0]);
     (void)close(ends[1]);
     (void)close(spec.program);
@@ -239,12 +268,15 @@ TEST(in_the_kernel, "the shipped worker and the escape tests' binary run under e
 {
     static struct program made;
     static const char *const worker[] = {"tensorvet-worker", "selftest", NULL};
+    static const char *const batch[] = {"tensorvet-worker", "check", "batch=1", NULL};
     static const char *const escape[] = {"escape_worker", "getpid", "untraced", "/", "0", NULL};
     if (geteuid() != 0)
         skip_test("only root may read a filter back");
     make_program(JAIL_STRICT, 0, &made);
     check_real(SHIPPED_WORKER, worker, &made);
     check_real(ESCAPE_WORKER, escape, &made);
+    make_program(JAIL_STRICT_BATCH, 0, &made);
+    check_real(SHIPPED_WORKER, batch, &made);
 }
 
 int main(int argc, char **argv)

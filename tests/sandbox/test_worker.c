@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <broker.h>
 #include <check.h>
 #include <doctor.h>
+#include <hand.h>
 
 #include "blocked.h"
 
@@ -23,7 +25,8 @@ static struct doctor doctor;
 
 static struct broker open_broker(void)
 {
-    struct broker broker = {open(SHIPPED_WORKER, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), NULL, NULL};
+    struct broker broker = {open(SHIPPED_WORKER, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), NULL,
+                            NULL};
     CHECK(broker.program >= 0 && broker.null >= 0);
     return broker;
 }
@@ -104,7 +107,8 @@ static void list_descriptors(pid_t pid, char *text, size_t size)
     }
 }
 
-static void look_at(pid_t pid)
+/* `expected` are its descriptors. */
+static void look_at(pid_t pid, const char *expected)
 {
     char descriptors[256];
     CHECK(status_of(pid, "Seccomp") == 2 && status_of(pid, "NoNewPrivs") == 1);
@@ -112,30 +116,62 @@ static void look_at(pid_t pid)
     if (geteuid() == 0) {
         CHECK(status_of(pid, "Uid") >= 65534);
         list_descriptors(pid, descriptors, sizeof(descriptors));
-        CHECK_MSG(strcmp(descriptors, "0 1 2 3 5 ") == 0, "it holds %s", descriptors);
+        CHECK_MSG(strcmp(descriptors, expected) == 0, "it holds %s", descriptors);
     }
 }
 
-TEST(locked_before_first_byte,
-     "a full report pipe stops the worker in READY: locked, and nothing read of the source yet")
+/* With a socket to us in the source's place; *channel is our end. */
+static struct jail_process start_resident(const struct broker *broker, const char *const *argv, int report,
+                                          int *channel)
+{
+    int pair[2];
+    struct jail_process process;
+    const char *failed_at = "";
+    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+    const struct jail_spec spec = {
+        broker->program, broker->null, (char *const *)(uintptr_t)argv, pair[1], -1, report, -1, {1u << 30, 0, 60}};
+    CHECK(jail_start(&spec, &process, &failed_at) == 0);
+    (void)close(pair[1]);
+    *channel = pair[0];
+    return process;
+}
+
+static const char *const check_argv[] = {"tensorvet-worker", "check", NULL};
+static const char *const ahead_argv[] = {"tensorvet-worker", WORKER_AHEAD, NULL};
+static const char *const batch_argv[] = {"tensorvet-worker", "check", "batch=1", NULL};
+
+/* A check of that source with that report; ahead: in a worker that was there before. */
+static struct jail_process start_check(const struct broker *broker, bool ahead, int source, int report)
+{
+    if (ahead) {
+        int channel = -1;
+        struct jail_process process = start_resident(broker, ahead_argv, -1, &channel);
+        const struct hand hand = {(char *const *)(uintptr_t)check_argv, source, -1, report};
+        CHECK(hand_over(channel, &hand) && close(channel) == 0);
+        return process;
+    }
+    struct jail_process process;
+    const char *failed_at = "";
+    const struct jail_spec spec = {
+        broker->program, broker->null, (char *const *)(uintptr_t)check_argv, source, -1, report, -1, {1u << 30, 0, 60}};
+    CHECK(jail_start(&spec, &process, &failed_at) == 0);
+    return process;
+}
+
+static void check_lock_before_read(bool ahead)
 {
     char path[] = "/tmp/tensorvet-source-XXXXXX";
-    static const char *const argv[] = {"tensorvet-worker", "check", NULL};
     struct broker broker = open_broker();
     int ends[2], made = mkstemp(path), watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     CHECK(made >= 0 && write(made, "not a model", 11) == 11 && watch >= 0);
     int source = open(path, O_RDONLY | O_CLOEXEC);
     CHECK(source >= 0 && inotify_add_watch(watch, path, IN_ACCESS) >= 0);
     full_pipe(ends);
-    const struct jail_spec spec = {
-        broker.program, broker.null, (char *const *)(uintptr_t)argv, source, -1, ends[1], -1, {1u << 30, 0, 60}};
-    struct jail_process process;
+    struct jail_process process = start_check(&broker, ahead, source, ends[1]);
     struct jail_result result;
-    const char *failed_at = "";
-    CHECK(jail_start(&spec, &process, &failed_at) == 0);
     (void)close(ends[1]);
     CHECK(wait_until_blocked(process.pid));
-    look_at(process.pid);
+    look_at(process.pid, "0 1 2 3 5 ");
     CHECK_MSG(!was_read(watch), "it read of the source before READY was heard");
     char bytes[4096];
     while (read(ends[0], bytes, sizeof(bytes)) > 0)
@@ -147,6 +183,61 @@ TEST(locked_before_first_byte,
     (void)close(made);
     (void)close(source);
     (void)close(watch);
+    (void)close(ends[0]);
+    broker_close(&broker);
+}
+
+TEST(locked_before_first_byte,
+     "a full report pipe stops the worker in READY: locked, and nothing read of the source yet")
+{
+    check_lock_before_read(false);
+}
+
+TEST(ahead_locked, "the same of a worker that was started ahead; the socket over which its job came is closed by then")
+{
+    check_lock_before_read(true);
+}
+
+TEST(ahead_unneeded, "a worker that was started ahead goes when nobody has a job for it")
+{
+    struct broker broker = open_broker();
+    struct jail_result result;
+    int channel = -1;
+    struct jail_process process = start_resident(&broker, ahead_argv, -1, &channel);
+    CHECK(close(channel) == 0);
+    jail_wait(&process, JAIL_NOT_KILLED, &result);
+    CHECK_MSG(result.ending == JAIL_ENDED_CLEAN, "%s %d", jail_ending_name(result.ending), result.code);
+    broker_close(&broker);
+}
+
+/* RLIMIT_NOFILE, hard; -1 where it cannot be read. */
+static long open_files_of(pid_t pid)
+{
+    char path[64], line[256];
+    long soft = -1, hard = -1;
+    (void)snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
+    FILE *f = fopen(path, "re");
+    while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+        (void)sscanf(line, "Max open files %ld %ld", &soft, &hard);
+    if (f != NULL)
+        (void)fclose(f);
+    return hard;
+}
+
+TEST(batch_locked, "a worker of a batch is locked before it gets a file, and can hold one at a time")
+{
+    struct broker broker = open_broker();
+    struct jail_result result;
+    int channel = -1, ends[2];
+    CHECK(pipe2(ends, O_CLOEXEC) == 0);
+    struct jail_process process = start_resident(&broker, batch_argv, ends[1], &channel);
+    (void)close(ends[1]);
+    CHECK(wait_until_blocked(process.pid));
+    look_at(process.pid, "0 1 2 5 7 ");
+    CHECK_MSG(open_files_of(process.pid) == JAIL_SOURCE + 1, "%ld", open_files_of(process.pid));
+    CHECK(close(channel) == 0);
+    jail_wait(&process, JAIL_NOT_KILLED, &result);
+    CHECK_MSG(result.ending == JAIL_ENDED_CLEAN, "%s %d", jail_ending_name(result.ending), result.code);
     (void)close(ends[0]);
     broker_close(&broker);
 }
@@ -196,7 +287,8 @@ static bool selftest_on(const struct oddity *odd)
     CHECK(pipe(ends) == 0);
     pid_t child = fork();
     if (child == 0) {
-        struct broker broker = {open(SHIPPED_WORKER, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), NULL, NULL};
+        struct broker broker = {open(SHIPPED_WORKER, O_PATH | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC), NULL,
+                                NULL};
         if (!install(odd))
             _exit(2);
         bool works = broker_selftest(&broker, &outcome);
