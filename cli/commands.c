@@ -88,6 +88,7 @@ bool begin_session(struct session *session, struct progress *progress, const str
     session->policy = settings->policy;
     session->stop = &signal_seen;
     session->batch = settings->batch;
+    session->namespaces = settings->namespaces;
     session->progress = (struct progress_to){progress_bytes, progress};
     session->on_file = progress_file;
     session->on_file_context = progress;

@@ -64,6 +64,13 @@ static bool set_isolation(struct settings *settings, const char *argument)
     return settings->batch || strcmp(argument, "file") == 0;
 }
 
+static bool set_namespaces(struct settings *settings, const char *argument)
+{
+    (void)argument;
+    settings->namespaces = true;
+    return true;
+}
+
 static bool set_limit(struct settings *settings, const char *argument)
 {
     char name[64], *end = NULL;
@@ -186,6 +193,8 @@ static const struct row {
     {CHECK, 0, "isolation", "file|batch",
      "a fresh worker for each file (default), or one for many safetensors files of one owner (faster; see SECURITY.md)",
      set_isolation},
+    {CHECK | CONVERT | INSPECT, 0, "namespaces", NULL, "confine in namespaces too, where the kernel offers them",
+     set_namespaces},
     {CHECK | CONVERT | INSPECT, 0, "reproducible", NULL, "leave out of reports what varies from run to run",
      set_reproducible},
     {EVERY, 0, "format", "text|json", "reports for people (default), or one JSON object a line", set_format},

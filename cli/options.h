@@ -17,7 +17,7 @@ struct settings {
     bool help;
     bool json, quiet, verbose, reproducible;
     enum progress_mode progress;
-    bool batch; /* --isolation batch */
+    bool batch, namespaces; /* --isolation batch, --namespaces */
     struct policy policy;
     struct convert_options convert;
     const char *const *paths; /* what is left of argv */

@@ -11,6 +11,13 @@
 #include "hand.h"
 #include "workers.h"
 
+int worker_start(const struct broker *broker, const struct jail_spec *spec, struct jail_process *process,
+                 const char **failed_at)
+{
+    const bool apart = broker->workers != NULL && broker->workers->apart;
+    return apart ? jail_start_apart(spec, process, failed_at) : jail_start(spec, process, failed_at);
+}
+
 int resident_start(const struct broker *broker, char *const *argv, int report, const struct jail_budget *budget,
                    struct resident *resident, const char **failed_at)
 {
@@ -26,7 +33,7 @@ int resident_start(const struct broker *broker, char *const *argv, int report, c
                                    .report = report,
                                    .scratch = -1,
                                    .budget = *budget};
-    int error = jail_start(&spec, &resident->process, failed_at);
+    int error = worker_start(broker, &spec, &resident->process, failed_at);
     (void)close(ends[1]);
     if (error != 0)
         (void)close(ends[0]);

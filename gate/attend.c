@@ -83,7 +83,7 @@ static int start_with(struct run *run, int report)
                                    .budget = attend_budget(run->job)};
     int error = 0;
     if (!ahead_take(run->broker->workers, run->job, argv, run->source, run->output, report, &run->process))
-        error = jail_start(&spec, &run->process, &run->attended->failed_at);
+        error = worker_start(run->broker, &spec, &run->process, &run->attended->failed_at);
     free(argv);
     return error;
 }

@@ -85,6 +85,13 @@ void broker_expect_more(struct broker *broker)
         workers->ahead = true;
 }
 
+void broker_namespaces(struct broker *broker)
+{
+    struct workers *workers = workers_of(broker);
+    if (workers != NULL)
+        workers->apart = true;
+}
+
 void broker_batch(struct broker *broker)
 {
     struct workers *workers = workers_of(broker);
@@ -92,7 +99,7 @@ void broker_batch(struct broker *broker)
         workers->batch = true;
 }
 
-void broker_close(struct broker *broker)
+void broker_forget_workers(struct broker *broker)
 {
     if (broker->workers != NULL) {
         resident_end(&broker->workers->spare);
@@ -100,6 +107,11 @@ void broker_close(struct broker *broker)
         free(broker->workers);
     }
     broker->workers = NULL;
+}
+
+void broker_close(struct broker *broker)
+{
+    broker_forget_workers(broker);
     if (broker->program >= 0)
         (void)close(broker->program);
     if (broker->null >= 0)

@@ -73,8 +73,13 @@ char *broker_worker_path(void);
 int broker_open(struct broker *broker, const volatile int *stop);
 void broker_close(struct broker *broker);
 
+/* Ends workers that are ahead or kept, and forgets what was asked for of them. broker_close does so too. */
+void broker_forget_workers(struct broker *broker);
+
 /* More files will come: from now on the next worker is started while one works. The broker is then one thread's. */
 void broker_expect_more(struct broker *broker);
+/* Workers get namespaces of their own as well, where the kernel offers them. The broker is then one thread's. */
+void broker_namespaces(struct broker *broker);
 /* Safetensors files are checked in one worker, one after the other, and everything else in a fresh one: for one owner's
  * files (SECURITY.md). The broker is then one thread's. */
 void broker_batch(struct broker *broker);

@@ -128,6 +128,18 @@ static void look_from_outside(struct doctor *doctor, const struct broker *broker
             "%s", look.descriptors);
 }
 
+/* In a second worker: by default they are not used. */
+static void machine_namespaces(struct doctor *doctor, const struct broker *broker)
+{
+    struct broker apart = {.program = broker->program, .null = broker->null, .stop = broker->stop};
+    struct outcome outcome;
+    broker_namespaces(&apart);
+    bool there = broker_selftest(&apart, &outcome) && (outcome.layers & JAIL_NAMESPACES) != 0;
+    broker_forget_workers(&apart);
+    ADD(doctor, machine, "namespaces (--namespaces)", there ? DOCTOR_GOOD : DOCTOR_LESS, "%s",
+        there ? "offered" : "refused by the kernel or its container");
+}
+
 static void self_test(struct doctor *doctor, const struct broker *broker)
 {
     struct outcome outcome;
@@ -152,6 +164,8 @@ void doctor_examine(const struct broker *broker, int broker_error, struct doctor
     machine_user(doctor);
     machine_seccomp(doctor);
     machine_landlock(doctor);
+    if (broker_error == 0)
+        machine_namespaces(doctor, broker);
     if (broker_error != 0) {
         ADD(doctor, test, "the worker's program", DOCTOR_REFUSES, "cannot be opened: %s", strerror(broker_error));
     } else {

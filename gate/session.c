@@ -16,6 +16,8 @@ int session_open(struct session *session)
     policy_digest(&session->policy, session->reporter.policy_sha256);
     session->reporter.policy = &session->policy;
     int error = broker_open(&session->broker, session->stop);
+    if (error == 0 && session->namespaces)
+        broker_namespaces(&session->broker);
     if (error == 0 && session->batch)
         broker_batch(&session->broker);
     return error;

@@ -23,7 +23,7 @@ struct session {
     void (*on_file)(void *context, const char *path);
     void *on_file_context;
     const volatile int *stop; /* non-zero once a signal asked us to stop */
-    bool batch;               /* --isolation batch */
+    bool batch, namespaces;   /* --isolation batch, --namespaces */
 
     /* What the exit status is made of. */
     bool rejected, undecided, print_failed;

@@ -19,6 +19,7 @@ struct resident {
 };
 
 struct workers {
+    bool apart;                /* --namespaces */
     bool ahead;                /* more files will come: have the next worker ready */
     struct resident spare;     /* started ahead, within that budget */
     struct jail_budget budget; /* of the spare */
@@ -27,6 +28,10 @@ struct workers {
     int report;     /* our end of the kept worker's pipe */
     unsigned files; /* that the kept one has had */
 };
+
+/* ahead.c: jail_start, or jail_start_apart where that is asked for. */
+int worker_start(const struct broker *broker, const struct jail_spec *spec, struct jail_process *process,
+                 const char **failed_at);
 
 /* ahead.c: starts a worker with a socket in the source's place. 0 or an errno, with the step. */
 int resident_start(const struct broker *broker, char *const *argv, int report, const struct jail_budget *budget,

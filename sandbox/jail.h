@@ -21,7 +21,8 @@ enum jail_layer {
     JAIL_MDWE = 1u << 5,         /* memory-deny-write-execute, where the kernel has it */
     JAIL_UNDUMPABLE = 1u << 6,   /* no core, no ptrace by the same user */
     JAIL_TIED = 1u << 7,         /* dies with the thread that started it */
-    JAIL_LAYER_COUNT = 8,
+    JAIL_NAMESPACES = 1u << 8,   /* where it was asked for: the only process of its pid namespace */
+    JAIL_LAYER_COUNT = 9,
     JAIL_MANDATORY = JAIL_NO_NEW_PRIVS | JAIL_RLIMITS | JAIL_SECCOMP
 };
 
@@ -72,6 +73,11 @@ struct jail_process {
  * its memory until the exec (vfork semantics). Returns 0, or an errno; *failed_at then names the step (static).
  * May be called from any thread that outlives the process. */
 int jail_start(const struct jail_spec *spec, struct jail_process *process, const char **failed_at);
+
+/* The same, in namespaces of its own: pid, ipc, uts, mount and user. Where the kernel or its container refuses them, as
+ * jail_start: what is in force the inmate says (JAIL_NAMESPACES). They cost a start about half as much again, and hide
+ * nothing that the filter leaves in reach; they stand should it fall. */
+int jail_start_apart(const struct jail_spec *spec, struct jail_process *process, const char **failed_at);
 
 /* How a jailed process ended: one table (ending.c), from wait status and what the keeper did. */
 enum jail_ending {

@@ -128,6 +128,7 @@ uint32_t jail_lock(enum jail_profile profile, uint32_t *abi, const char **failed
         return 0;
     layers |= JAIL_NO_NEW_PRIVS;
     layers |= unprivileged() ? (uint32_t)JAIL_UNPRIVILEGED : 0;
+    layers |= getpid() == 1 ? (uint32_t)JAIL_NAMESPACES : 0;
     layers |= tied() ? (uint32_t)JAIL_TIED : 0;
     layers |= prctl(PR_SET_DUMPABLE, 0ul, 0ul, 0ul, 0ul) == 0 ? (uint32_t)JAIL_UNDUMPABLE : 0;
     layers |= prctl(PR_SET_MDWE, MDWE_REFUSE_EXEC_GAIN, 0ul, 0ul, 0ul) == 0 ? (uint32_t)JAIL_MDWE : 0;

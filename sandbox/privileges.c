@@ -8,7 +8,8 @@
 
 #include "start.h"
 
-/* Nobody is given these numbers (systemd's "Users, Groups, UIDs and GIDs" lists them as unused); one for each process,
+/* In a pid namespace every inmate is number 1, and they share an id; but there they cannot name each other.
+ * Nobody is given these numbers (systemd's "Users, Groups, UIDs and GIDs" lists them as unused); one for each process,
  * so that inmates cannot signal each other. A user namespace may lack them: then the overflow id that `nobody` has. */
 #define UNUSED_IDS  UINT32_C(0x70000000)
 #define OVERFLOW_ID UINT32_C(65534)
@@ -50,11 +51,11 @@ static int leave_root(void)
 
 int child_privileges(void)
 {
-    if (geteuid() == 0 || getuid() == 0) {
-        int error = leave_root();
-        if (error != 0)
-            return error;
-    }
+    return geteuid() == 0 || getuid() == 0 ? leave_root() : 0;
+}
+
+int child_capabilities(void)
+{
     (void)prctl(PR_CAP_AMBIENT, (unsigned long)PR_CAP_AMBIENT_CLEAR_ALL, 0ul, 0ul, 0ul);
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     const struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};

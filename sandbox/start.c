@@ -19,6 +19,7 @@
 /* Shared with the child: it runs in the caller's memory while the caller waits. */
 struct attempt {
     const struct jail_spec *spec;
+    int namespaces; /* CLONE_NEW…, or 0 */
     pid_t keeper;
     int error;
     const char *step;
@@ -47,12 +48,15 @@ static int child_surroundings(void)
     return 0;
 }
 
-/* After the uid has changed, since that clears it; and if the keeper went before it was set, it is too late to ask. */
-static int child_tie(pid_t keeper)
+/* After the uid has changed, since that clears it; and if the keeper went before it was set, it is too late to ask. In
+ * a pid namespace of its own the child sees no parent (0) either way: there the report pipe tells, which nobody reads
+ * when the keeper is gone, so that the first word ends it. */
+static int child_tie(const struct attempt *attempt)
 {
     if (prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0ul, 0ul, 0ul) != 0)
         return errno;
-    return syscall(SYS_getppid) == keeper ? 0 : ESRCH;
+    const pid_t expected = (attempt->namespaces & CLONE_NEWPID) != 0 ? 0 : attempt->keeper;
+    return syscall(SYS_getppid) == expected ? 0 : ESRCH;
 }
 
 static int child_exec(const struct jail_spec *spec)
@@ -81,6 +85,10 @@ static int child_steps(struct attempt *attempt)
     attempt->step = "giving up privileges";
     if ((error = child_privileges()) != 0)
         return error;
+    if (attempt->namespaces != 0 && (attempt->namespaces & CLONE_NEWUSER) == 0)
+        (void)unshare(CLONE_NEWUSER); /* root's inmate, an ordinary user by now; and what that gave goes again */
+    if ((error = child_capabilities()) != 0)
+        return error;
     attempt->step = "setting resource limits";
     if ((error = child_limits(&attempt->spec->budget)) != 0)
         return error;
@@ -88,7 +96,7 @@ static int child_steps(struct attempt *attempt)
     if (prctl(PR_SET_NO_NEW_PRIVS, 1ul, 0ul, 0ul, 0ul) != 0)
         return errno;
     attempt->step = "tying it to its parent";
-    if ((error = child_tie(attempt->keeper)) != 0)
+    if ((error = child_tie(attempt)) != 0)
         return error;
     attempt->step = "starting the program";
     return child_exec(attempt->spec);
@@ -107,8 +115,8 @@ static pid_t clone_child(struct attempt *attempt, int *pidfd)
 {
     _Alignas(16) unsigned char stack[CHILD_STACK];
     int dumpable = prctl(PR_GET_DUMPABLE, 0ul, 0ul, 0ul, 0ul);
-    pid_t pid =
-        clone(child_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, attempt, pidfd);
+    const int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | attempt->namespaces;
+    pid_t pid = clone(child_main, stack + sizeof(stack), flags, attempt, pidfd);
     int error = errno;
     if (dumpable == 1)
         (void)prctl(PR_SET_DUMPABLE, 1ul, 0ul, 0ul, 0ul);
@@ -116,9 +124,9 @@ static pid_t clone_child(struct attempt *attempt, int *pidfd)
     return pid;
 }
 
-int jail_start(const struct jail_spec *spec, struct jail_process *process, const char **failed_at)
+static int start(const struct jail_spec *spec, int namespaces, struct jail_process *process, const char **failed_at)
 {
-    struct attempt attempt = {spec, getpid(), 0, "creating a process"};
+    struct attempt attempt = {spec, namespaces, getpid(), 0, "creating a process"};
     sigset_t all, before;
     *process = (struct jail_process){-1, -1, spec->budget.cpu_seconds};
     (void)sigfillset(&all);
@@ -143,4 +151,19 @@ int jail_start(const struct jail_spec *spec, struct jail_process *process, const
     }
     *failed_at = "";
     return 0;
+}
+
+int jail_start(const struct jail_spec *spec, struct jail_process *process, const char **failed_at)
+{
+    return start(spec, 0, process, failed_at);
+}
+
+/* clone3 has nothing more to offer than clone here, and libc knows how to give clone a stack. Root needs no user
+ * namespace to make the others, and would be stuck in one: its own number is all that an unmapped one has. Without a
+ * process there is nothing to undo, whatever the kernel had against it. */
+int jail_start_apart(const struct jail_spec *spec, struct jail_process *process, const char **failed_at)
+{
+    const int all = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS;
+    int error = start(spec, geteuid() == 0 ? all : all | CLONE_NEWUSER, process, failed_at);
+    return error != 0 && process->pid < 0 ? start(spec, 0, process, failed_at) : error;
 }

@@ -23,7 +23,7 @@
 #define ROUNDS_MOST 100000
 
 static int inmate, null, source;
-static struct broker broker, ahead, batch;
+static struct broker broker, ahead, batch, apart;
 
 static void fail(const char *what)
 {
@@ -77,6 +77,12 @@ static void run_ahead(const char *unused)
     run_job_of(&ahead);
 }
 
+static void run_apart(const char *unused)
+{
+    (void)unused;
+    run_job_of(&apart);
+}
+
 static void run_batch(const char *unused)
 {
     (void)unused;
@@ -95,6 +101,7 @@ static const struct {
     {"  and the whole lock", start_jailed, "lock"},
     {"broker_run: a whole check of the file", run_job, ""},
     {"  the same, the next worker started meanwhile", run_ahead, ""},
+    {"  the same, in namespaces (--namespaces)", run_apart, ""},
     {"  the same, in one worker (--isolation batch)", run_batch, ""},
 };
 enum { VARIANTS = sizeof(variants) / sizeof(variants[0]) };
@@ -188,10 +195,11 @@ int main(int argc, char **argv)
     size_t held = argc > 3 ? (size_t)strtol(argv[3], NULL, 10) << 20 : 0;
     if (argc < 2 || rounds < 1 || rounds > ROUNDS_MOST || broker_open(&broker, NULL) != 0)
         fail("usage: bench_jail FILE [ROUNDS [MIB]], beside an installed worker");
-    if (broker_open(&ahead, NULL) != 0 || broker_open(&batch, NULL) != 0)
+    if (broker_open(&ahead, NULL) != 0 || broker_open(&batch, NULL) != 0 || broker_open(&apart, NULL) != 0)
         fail("opening the worker");
     broker_expect_more(&ahead);
     broker_batch(&batch);
+    broker_namespaces(&apart);
     inmate = open(BENCH_INMATE, O_PATH | O_CLOEXEC);
     null = open("/dev/null", O_RDWR | O_CLOEXEC);
     source = open(argv[1], O_RDONLY | O_CLOEXEC);
@@ -219,6 +227,7 @@ int main(int argc, char **argv)
     }
     broker_close(&ahead);
     broker_close(&batch);
+    broker_close(&apart);
     print_memory();
     return 0;
 }

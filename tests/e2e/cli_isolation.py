@@ -30,6 +30,12 @@ class Isolation(Case):
             shutil.copy(path, self.path(os.path.basename(path)))
         self.both(".")
 
+    def test_namespaces(self):
+        files = os.path.join(SOURCE, "corpus", "checkpoints", "real", "torch-1.13")
+        lines = [tensorvet("check", *how, "--format", "json", "--reproducible", files) for how in ((), ("--namespaces",))]
+        self.assertEqual(lines[0].stdout, lines[1].stdout)
+        self.assertGreater(lines[0].stdout.count(b"\n"), 20)
+
     def test_wrong_word(self):
         self.assertEqual(tensorvet("check", "--isolation", "none", ".", cwd=self.folder).returncode, 2)
 

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -242,6 +243,43 @@ TEST(batch_locked, "a worker of a batch is locked before it gets a file, and can
     broker_close(&broker);
 }
 
+/* Is that namespace of the process another than ours? Only root may look. */
+static bool apart_in(pid_t pid, const char *kind)
+{
+    char path[64], ours[64] = "", its[64] = "";
+    (void)snprintf(path, sizeof(path), "/proc/self/ns/%s", kind);
+    CHECK(readlink(path, ours, sizeof(ours) - 1) > 0);
+    (void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, kind);
+    CHECK(readlink(path, its, sizeof(its) - 1) > 0);
+    return strcmp(ours, its) != 0;
+}
+
+TEST(namespaces, "where it is asked for, a worker has pid, ipc, uts, mount and user namespaces of its own, and works")
+{
+    static const char *const kinds[] = {"pid", "ipc", "uts", "mnt", "user"};
+    struct broker broker = open_broker();
+    broker_namespaces(&broker);
+    CHECK(broker_selftest(&broker, &outcome));
+    const bool there = (outcome.layers & JAIL_NAMESPACES) != 0;
+    int ends[2];
+    full_pipe(ends);
+    const struct jail_spec spec = {
+        broker.program, broker.null, (char *const *)(uintptr_t)check_argv, -1, -1, ends[1], -1, {1u << 30, 0, 60}};
+    struct jail_process process;
+    struct jail_result result;
+    const char *failed_at = "";
+    CHECK(jail_start_apart(&spec, &process, &failed_at) == 0 && wait_until_blocked(process.pid));
+    for (size_t i = 0; geteuid() == 0 && there && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        CHECK_MSG(apart_in(process.pid, kinds[i]), "it shares our %s namespace", kinds[i]);
+    look_at(process.pid, "0 1 2 5 ");
+    jail_wait(&process, JAIL_KILLED_STOP, &result);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    broker_close(&broker);
+    if (!there)
+        skip_test("the kernel or its container refuses namespaces");
+}
+
 /* A kernel or container that answers so to one call. */
 struct oddity {
     const char *what;
@@ -251,6 +289,9 @@ struct oddity {
     uint32_t missing;    /* works, without these layers */
     const char *refused; /* NULL: works; else where it stops */
 };
+
+/* clone, of a process with a pid namespace of its own: the broker is asked for that where it is refused. */
+enum { NEW_NAMESPACES = -1000 };
 
 static const struct oddity oddities[] = {
     {"no Landlock", SCMP_SYS(landlock_create_ruleset), -1, ENOSYS, JAIL_LANDLOCK, NULL},
@@ -268,6 +309,8 @@ static const struct oddity oddities[] = {
     {"no no_new_privs", SCMP_SYS(prctl), PR_SET_NO_NEW_PRIVS, EINVAL, 0, "setting no_new_privs: "},
     {"no PDEATHSIG", SCMP_SYS(prctl), PR_SET_PDEATHSIG, EINVAL, 0, "tying it to its parent: "},
     {"no MDWE", SCMP_SYS(prctl), 65, EINVAL, JAIL_MDWE, NULL},
+    {"no namespaces", NEW_NAMESPACES, -1, EPERM, JAIL_NAMESPACES, NULL},
+    {"no namespaces left", NEW_NAMESPACES, -1, ENOSPC, JAIL_NAMESPACES, NULL},
 };
 
 static bool install(const struct oddity *odd)
@@ -275,6 +318,9 @@ static bool install(const struct oddity *odd)
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     const uint32_t action = SCMP_ACT_ERRNO((uint32_t)odd->error);
     const struct scmp_arg_cmp first = {0, SCMP_CMP_EQ, (scmp_datum_t)odd->first_argument, 0};
+    const struct scmp_arg_cmp pid_namespace = {0, SCMP_CMP_MASKED_EQ, CLONE_NEWPID, CLONE_NEWPID};
+    if (odd->number == NEW_NAMESPACES)
+        return seccomp_rule_add(filter, action, SCMP_SYS(clone), 1, pid_namespace) == 0 && seccomp_load(filter) == 0;
     int error = odd->first_argument < 0 ? seccomp_rule_add(filter, action, odd->number, 0)
                                         : seccomp_rule_add(filter, action, odd->number, 1, first);
     return error == 0 && seccomp_load(filter) == 0;
@@ -291,6 +337,8 @@ static bool selftest_on(const struct oddity *odd)
                                 NULL};
         if (!install(odd))
             _exit(2);
+        if (odd->number == NEW_NAMESPACES)
+            broker_namespaces(&broker);
         bool works = broker_selftest(&broker, &outcome);
         doctor_examine(&broker, 0, &doctor);
         if (doctor.works != works)
