@@ -363,12 +363,17 @@ static Py_ssize_t reader_length(PyObject *object)
 /* ---- bytes of tensors ---------------------------------------------------------------------------------------------
  */
 
-/* What a failed read means, as an exception. NULL. */
-static PyObject *read_failed(const reader *self, int code)
+/* What a failed read of that tensor means, as an exception. NULL. */
+static PyObject *read_failed(const reader *self, const tv_tensor *tensor, int code)
 {
-    if (code == SOURCE_CUT_OFF)
-        return raise_text(state_of(self), "the file was cut off after it was opened");
-    return code == ENOMEM ? PyErr_NoMemory() : raise_errno(code);
+    if (code != SOURCE_CUT_OFF)
+        return code == ENOMEM ? PyErr_NoMemory() : raise_errno(code);
+    PyObject *name = name_of(self, tensor);
+    if (name != NULL)
+        PyErr_Format(state_of(self)->error, "Could not read tensor %A from file: it was cut off after it was opened",
+                     name);
+    Py_XDECREF(name);
+    return NULL;
 }
 
 static uint64_t start_of(const reader *self, const tv_tensor *tensor)
@@ -398,7 +403,7 @@ static PyObject *reader_read(PyObject *object, PyObject *position)
     if (code == 0)
         return data;
     Py_DECREF(data);
-    return read_failed(self, code);
+    return read_failed(self, tensor, code);
 }
 
 /* read_dlpack(position) -> capsule over a copy */
@@ -415,11 +420,11 @@ static PyObject *reader_read_dlpack(PyObject *object, PyObject *position)
     if (code == 0)
         return dlpack_of_memory(data, (tv_dtype)tensor->dtype, shape, tensor->rank, bytes);
     free(data);
-    return read_failed(self, code);
+    return read_failed(self, tensor, code);
 }
 
 /* The private map of the whole file, made once; false with an exception. */
-static bool have_map(reader *self)
+static bool have_map(reader *self, const tv_tensor *tensor)
 {
     uint64_t now = 0;
     void *base = NULL;
@@ -431,7 +436,7 @@ static bool have_map(reader *self)
     if (code == 0)
         code = platform_map(self->from.fd, self->from.size, &base);
     if (code != 0) {
-        (void)read_failed(self, code);
+        (void)read_failed(self, tensor, code);
         return false;
     }
     self->map = shared_map_new(base, self->from.size);
@@ -443,7 +448,7 @@ static PyObject *reader_map_dlpack(PyObject *object, PyObject *position)
 {
     reader *self = (reader *)object;
     const tv_tensor *tensor = tensor_at(self, position);
-    if (tensor == NULL || !have_map(self))
+    if (tensor == NULL || !have_map(self, tensor))
         return NULL;
     uint64_t shape[TV_SLICE_RANK];
     tv_tensor_shape(&self->index, tensor, shape);
@@ -501,7 +506,7 @@ static PyObject *reader_read_slice(PyObject *object, PyObject *args)
         !make_slice(self, position, index, &slice, &tensor))
         return NULL;
     mapped = mapped && self->from.memory == NULL && slice.loops > 0;
-    if (mapped && !have_map(self))
+    if (mapped && !have_map(self, tensor))
         return NULL;
     data = PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)slice.bytes);
     if (data == NULL)
@@ -515,7 +520,7 @@ static PyObject *reader_read_slice(PyObject *object, PyObject *args)
     if (code == 0)
         return Py_BuildValue("NN", shape_tuple(slice.shape, rank), data);
     Py_DECREF(data);
-    return read_failed(self, code);
+    return read_failed(self, tensor, code);
 }
 
 static PyMethodDef methods[] = {

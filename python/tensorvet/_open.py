@@ -128,61 +128,62 @@ class safe_open:
         self._loader = loader_of(reader, framework, device, backend)
         return self
 
-    @property
-    def _reader(self) -> _core.Reader:
-        if self._loader is None:
+    def _opened(self) -> Any:
+        loader = self._loader
+        if loader is None:
             raise SafetensorError("File is closed")
-        return self._loader.reader
+        return loader
 
-    def _position(self, name: str) -> int:
-        position = self._reader.find(name)
+    def _found(self, name: str) -> tuple[Any, int]:
+        loader = self._opened()
+        position = loader.reader.find(name)
         if position is None:
             raise SafetensorError(f"File does not contain tensor {printable(str(name))}")
-        return position
+        return loader, position
 
     def keys(self) -> list[str]:
         """All names, sorted."""
-        names = self._reader.names()
+        names = self._opened().reader.names()
         names.sort()
         return names
 
     def offset_keys(self) -> list[str]:
         """All names, in the order in which their tensors stand in the file."""
-        return self._reader.names()
+        return self._opened().reader.names()
 
     def metadata(self) -> Optional[dict[str, str]]:
         """The file's metadata, or None where it has none."""
-        return self._reader.metadata()
+        return self._opened().reader.metadata()
 
     def get_tensor(self, name: str) -> Any:
         """That tensor. SafetensorError where there is none of the name."""
-        return self._loader.tensor(self._position(name))
+        loader, position = self._found(name)
+        return loader.tensor(position)
 
     def get_tensors(self) -> dict[str, Any]:
         """All tensors by name, in the order of the file."""
-        self._reader
-        return self._loader.tensors()
+        return self._opened().tensors()
 
     def get_slice(self, name: str) -> PySafeSlice:
         """That tensor, to be read in parts. SafetensorError where there is none of the name."""
-        return PySafeSlice(self._loader, self._position(name))
+        return PySafeSlice(*self._found(name))
 
     def close(self) -> None:
         """Let the file go. Tensors and slices that were taken keep working. Closing twice is no error."""
         self._loader = None
 
     def __enter__(self) -> "safe_open":
-        self._reader
+        self._opened()
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         self.close()
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self._reader.find(name) is not None
+        return self._opened().reader.find(name) is not None if isinstance(name, str) else False
 
     def __len__(self) -> int:
-        return len(self._reader)
+        return len(self._opened().reader)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
