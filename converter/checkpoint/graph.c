@@ -1,14 +1,35 @@
 /* Mappings and sequences among inert values (graph.h). */
 #include "graph.h"
 
-enum global_role called_role(const struct pickle *p, const struct record *record)
+static enum global_role role_of(const struct pickle *p, const struct record *record)
 {
-    if (record == NULL || record->how != HOW_REDUCE)
-        return ROLE_NONE;
     const struct mention *mention = pickle_mention(p, record->callable);
-    if (mention == NULL || mention->row == NULL || mention_class(p, mention) != TV_CLASS_DATA_ONLY)
+    if (mention == NULL || mention->row == NULL || mention_class(p, mention) > TV_CLASS_REVIEWED)
         return ROLE_NONE;
     return (enum global_role)mention->row->role;
+}
+
+enum global_role called_role(const struct pickle *p, const struct record *record)
+{
+    return record == NULL || record->how != HOW_REDUCE ? ROLE_NONE : role_of(p, record);
+}
+
+enum global_role made_role(const struct pickle *p, const struct record *record)
+{
+    enum global_role role = called_role(p, record);
+    bool made = record != NULL && (record->how == HOW_NEW || record->how == HOW_INSTANCE);
+    if (!made)
+        return role;
+    role = role_of(p, record);
+    return role == ROLE_TENSOR_CLASS || role == ROLE_PARAMETER || role == ROLE_REBUILD_UNSUPPORTED ? role : ROLE_NONE;
+}
+
+uint32_t only_state(const struct pickle *p, const struct record *record)
+{
+    struct items it = items_of(p, record->states);
+    uint32_t state = NO_VALUE, more = NO_VALUE;
+    bool one = items_next(&it, &state) && !items_next(&it, &more);
+    return one && pickle_is(p, state, V_TUPLE) ? state : NO_VALUE;
 }
 
 bool is_mapping(const struct pickle *p, uint32_t handle)

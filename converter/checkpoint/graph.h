@@ -25,6 +25,10 @@ bool is_sequence(const struct pickle *p, uint32_t handle);
 
 /* The role of the global that a record calls, ROLE_NONE where it is none or is not called as that global may be. */
 enum global_role called_role(const struct pickle *p, const struct record *record);
+/* The same, where making an object of a class counts as calling it. */
+enum global_role made_role(const struct pickle *p, const struct record *record);
+/* The one state that an object was built with, a tuple; NO_VALUE where that is not so. */
+uint32_t only_state(const struct pickle *p, const struct record *record);
 /* The state of an object that is a mapping of its attributes: how TorchScript writes modules. */
 bool object_state(const struct pickle *p, uint32_t handle, uint32_t *state);
 /* The state of an object that looks like a torch.nn.Module: a mapping with _parameters, _buffers and _modules. */

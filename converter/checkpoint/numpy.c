@@ -6,8 +6,7 @@
 
 #include "../archive/zip.h"
 #include "../bytes.h"
-#include "numpy_header.h"
-#include "reading.h"
+#include "arrays.h"
 
 enum { PREFIX_SIZE = 12 };
 
@@ -41,32 +40,25 @@ static tv_status read_text(struct reading *r, const struct source *from, uint64_
     return source_read(from, text_at, bytes, text_size);
 }
 
-/* Row-major or column-major strides, in elements; the number of bytes. */
-static tv_status lay_out(struct reading *r, const struct numpy_header *header, uint64_t at, struct ck_tensor *view)
+tv_status numpy_lay_out(struct reading *r, const struct numpy_header *header, struct ck_tensor *view, bool *fits)
 {
     uint32_t rank = header->rank;
     uint64_t elements = 1, *shape = pool_take(&r->out->pool, 2u * rank + 1u, sizeof *shape);
     if (shape == NULL)
         return refuse_memory(r->findings);
     uint64_t *stride = shape + rank;
-    for (uint32_t i = 0; i < rank; i++) {
+    *fits = true;
+    for (uint32_t i = 0; i < rank && *fits; i++) {
         uint32_t axis = header->is_fortran ? i : rank - 1 - i;
         shape[axis] = header->shape[axis];
         stride[axis] = elements;
-        if (!tv_mul(elements, shape[axis], &elements))
-            return bad_array(r, at, "a shape that overflows");
+        *fits = tv_mul(elements, shape[axis], &elements);
     }
     view->shape = shape;
     view->stride = stride;
     view->elements = elements;
-    return tv_mul(elements, header->item_size, &view->bytes) ? TV_OK : bad_array(r, at, "a shape that overflows");
-}
-
-/* What is swapped in each element: complex numbers are pairs. */
-static uint8_t swapped_size(const struct numpy_header *header)
-{
-    uint8_t size = header->dtype == TV_C64 ? header->item_size / 2 : header->item_size;
-    return size > 1 && size <= 8 ? size : 0;
+    *fits = *fits && tv_mul(elements, header->item_size, &view->bytes);
+    return TV_OK;
 }
 
 static tv_status refuse_elements(struct reading *r, tv_span name, const struct numpy_header *header, uint64_t at)
@@ -86,6 +78,7 @@ static tv_status read_array(struct reading *r, tv_span name, const struct source
     struct ck_tensor view = {.name = pool_copy(&r->out->pool, name)};
     tv_span text = {NULL, 0};
     uint64_t data_at = 0;
+    bool fits = false;
     tv_status status = read_text(r, from, at, end, &text, &data_at);
     if (status != TV_OK)
         return status;
@@ -94,7 +87,9 @@ static tv_status read_array(struct reading *r, tv_span name, const struct source
         return bad_array(r, at, trouble);
     status = refuse_elements(r, name, &header, at);
     if (status == TV_OK)
-        status = lay_out(r, &header, at, &view);
+        status = numpy_lay_out(r, &header, &view, &fits);
+    if (status == TV_OK && !fits)
+        status = bad_array(r, at, "a shape that overflows");
     if (status == TV_OK && view.bytes != end - data_at)
         status = bad_array(r, data_at, "data of another size than the shape says");
     struct storage *storage = status == TV_OK ? vector_push(&r->out->storages) : NULL;
@@ -104,7 +99,7 @@ static tv_status read_array(struct reading *r, tv_span name, const struct source
     view.dtype = header.dtype;
     view.source_dtype = header.type;
     view.rank = header.rank;
-    view.swap = header.is_big_endian ? swapped_size(&header) : 0;
+    view.swap = numpy_swapped_size(&header);
     if (header.is_big_endian)
         remark(r->findings, (struct refusal){.id = TV_FIND_BIG_ENDIAN, .offset = at});
     view.storage = (uint32_t)(r->out->storages.count - 1);

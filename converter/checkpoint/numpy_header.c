@@ -54,6 +54,19 @@ static bool take_number(struct scan *s, uint64_t *number)
     return s->at > start && (s->at == start + 1 || tv_span_byte(s->text, start) != '0');
 }
 
+static const char *set_element(int order, int kind, uint64_t size, struct numpy_header *header)
+{
+    for (size_t i = 0; i < sizeof elements / sizeof elements[0]; i++)
+        if (elements[i].kind == kind && elements[i].size == size) {
+            header->dtype = elements[i].dtype;
+            header->type = elements[i].name;
+            header->item_size = elements[i].size;
+            header->is_big_endian = order == '>' && size > 1;
+            return NULL;
+        }
+    return "an element type of no plain numbers";
+}
+
 static const char *take_element(struct scan *s, struct numpy_header *header)
 {
     uint64_t size = 0;
@@ -67,15 +80,27 @@ static const char *take_element(struct scan *s, struct numpy_header *header)
     s->at += 2;
     if ((order != '<' && order != '>' && order != '|') || !take_number(s, &size) || !take(s, "'"))
         return "an element type that NumPy does not write";
-    for (size_t i = 0; i < sizeof elements / sizeof elements[0]; i++)
-        if (elements[i].kind == kind && elements[i].size == size) {
-            header->dtype = elements[i].dtype;
-            header->type = elements[i].name;
-            header->item_size = elements[i].size;
-            header->is_big_endian = order == '>' && size > 1;
-            return NULL;
-        }
-    return "an element type of no plain numbers";
+    return set_element(order, kind, size, header);
+}
+
+const char *numpy_type_parse(tv_span text, int order, struct numpy_header *header)
+{
+    struct scan s = {text, 0};
+    uint64_t size = 0;
+    if (take(&s, "<") || take(&s, ">") || take(&s, "|")) /* before it, order says the same again */
+        order = order == '=' ? tv_span_byte(text, 0) : order;
+    int kind = tv_span_byte(text, s.at++);
+    if (kind == 'O')
+        return "an array of Python objects";
+    if ((order != '<' && order != '>' && order != '|' && order != '=') || !take_number(&s, &size) || s.at != text.size)
+        return "an array of no plain numbers";
+    return set_element(order, kind, size, header) == NULL ? NULL : "an array of no plain numbers";
+}
+
+uint8_t numpy_swapped_size(const struct numpy_header *header)
+{
+    uint8_t size = header->dtype == TV_C64 ? header->item_size / 2 : header->item_size;
+    return header->is_big_endian && size > 1 && size <= 8 ? size : 0;
 }
 
 /* (), (3,) or (3, 4). */

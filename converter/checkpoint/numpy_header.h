@@ -18,6 +18,12 @@ struct numpy_header {
     uint64_t shape[NUMPY_RANK_MAX];
 };
 
+/* An element type as NumPy pickles it: "f4" and its order apart, '<', '>', '|' or '='. Sets the header's type. NULL, or
+ * what is wrong with it. */
+const char *numpy_type_parse(tv_span text, int order, struct numpy_header *header);
+/* Bytes of the numbers that are swapped in each element (complex ones are pairs); 0 where none are. */
+uint8_t numpy_swapped_size(const struct numpy_header *header);
+
 /* {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } and padding. NULL, or what is wrong with it. */
 const char *numpy_header_parse(tv_span text, uint64_t rank_limit, struct numpy_header *header);
 

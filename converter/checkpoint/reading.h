@@ -79,6 +79,14 @@ TV_MUST_CHECK tv_status find_meanings(struct reading *r);
 /* Walks from the root to the tensors, names them, and fills the table. */
 TV_MUST_CHECK tv_status walk_tensors(struct reading *r);
 
+/* Bytes of a source. */
+struct part {
+    const struct source *from;
+    uint64_t at, size;
+};
+/* The bytes that a value is; part.from is NULL where it is none. */
+TV_MUST_CHECK tv_status bytes_of(struct reading *r, uint32_t handle, struct part *out);
+
 /* torch.storage._load_from_bytes: the storage that its bytes are a legacy stream of. */
 TV_MUST_CHECK tv_status read_nested_storage(struct reading *r, const struct record *record, struct meaning *out);
 

@@ -6,6 +6,7 @@
 #include <tensorvet/checked.h>
 
 #include "../finish.h"
+#include "arrays.h"
 #include "graph.h"
 #include "reading.h"
 
@@ -16,7 +17,9 @@ struct call {
     const char *name; /* of the function, for messages */
     uint32_t args;    /* a TUPLE */
     uint32_t count;   /* of them */
+    uint32_t skipped; /* arguments before the first that counts */
     uint64_t offset;  /* of the record */
+    const char *what; /* a function of what safetensors cannot hold says so */
 };
 
 static tv_status bad_call(const struct call *c, const char *what)
@@ -27,7 +30,7 @@ static tv_status bad_call(const struct call *c, const char *what)
 
 static uint32_t arg(const struct call *c, uint32_t index)
 {
-    return tuple_item(&c->r->pickle, c->args, index);
+    return tuple_item(&c->r->pickle, c->args, c->skipped + index);
 }
 
 static const struct meaning *meaning_of(const struct reading *r, uint32_t handle)
@@ -288,8 +291,6 @@ static bool is_rebuild(enum global_role role)
     return role >= ROLE_REBUILD_TENSOR && role <= ROLE_REBUILD_UNSUPPORTED;
 }
 
-static tv_status rebuild(const struct call *c, struct meaning *out);
-
 /* _rebuild_from_type_v2: (function, type, arguments, state): the tensor that function(*arguments) is. */
 static tv_status unwrap_type(struct call *c)
 {
@@ -303,29 +304,99 @@ static tv_status unwrap_type(struct call *c)
         return bad_call(c, "a function that rebuilds no tensor");
     c->role = (enum global_role)function->row->role;
     c->name = function->row->name;
+    c->what = function->row->reason;
     c->args = inner;
     c->count = pickle_value(p, inner)->size;
+    return TV_OK;
+}
+
+/* A view that was made elsewhere becomes what the record means. */
+static tv_status take_view(struct reading *r, const struct ck_tensor *view, struct meaning *out)
+{
+    struct ck_tensor *place = vector_push(&r->views);
+    if (place == NULL)
+        return refuse_memory(r->findings);
+    *place = *view;
+    *out = (struct meaning){.what = MEANS_TENSOR, .index = (uint32_t)(r->views.count - 1)};
+    return TV_OK;
+}
+
+/* An array that a record is: a view, or why it is none. */
+static tv_status take_array(struct reading *r, const struct record *record, unsigned dtype, struct meaning *out)
+{
+    struct ck_tensor view;
+    const char *why = NULL;
+    tv_status status = read_array_record(r, record, &view, &why);
+    if (status == TV_OK && why == NULL && dtype == TORCH_BFLOAT16 && view.dtype == TV_F32)
+        status = narrow_to_bfloat16(r, &view, &why);
+    if (status != TV_OK)
+        return status;
+    if (why == NULL && dtype != TORCH_NONE && view.dtype != torch_dtype_info_of(dtype)->dtype)
+        why = "an array of another type than the tensor's";
+    if (why == NULL)
+        return take_view(r, &view, out);
+    *out = (struct meaning){.what = MEANS_UNSUPPORTED, .why = why};
+    return TV_OK;
+}
+
+/* _rebuild_device_tensor_from_numpy and _from_cpu_tensor: (data, dtype, device, requires_grad). */
+static tv_status rebuild_device_tensor(const struct call *c, struct meaning *out)
+{
+    unsigned dtype = TORCH_NONE;
+    const struct pickle *p = &c->r->pickle;
+    if (c->count != 4 || !pickle_is(p, arg(c, 2), V_STR) || !pickle_is(p, arg(c, 3), V_BOOL))
+        return bad_call(c, "other arguments than (data, dtype, device, requires_grad)");
+    tv_status status = read_dtype(c, arg(c, 1), &dtype);
+    if (status != TV_OK)
+        return status;
+    if (c->role == ROLE_REBUILD_ARRAY)
+        return pickle_record(p, arg(c, 0)) == NULL ? bad_call(c, "data that is no array")
+                                                   : take_array(c->r, pickle_record(p, arg(c, 0)), dtype, out);
+    *out = *meaning_of(c->r, arg(c, 0));
+    if (out->what != MEANS_TENSOR && out->what != MEANS_UNSUPPORTED)
+        return bad_call(c, "data that is no tensor");
+    if (out->what == MEANS_TENSOR && ((const struct ck_tensor *)vector_at(&c->r->views, out->index))->source_dtype !=
+                                         torch_dtype_info_of(dtype)->name)
+        *out = (struct meaning){.what = MEANS_UNSUPPORTED, .why = "stored as another type than its own"};
     return TV_OK;
 }
 
 static tv_status rebuild(const struct call *c, struct meaning *out)
 {
     if (c->role == ROLE_REBUILD_UNSUPPORTED) {
-        *out = (struct meaning){.what = MEANS_UNSUPPORTED, .why = "not a dense tensor of plain numbers"};
+        *out = (struct meaning){.what = MEANS_UNSUPPORTED, .why = c->what};
         return TV_OK;
     }
+    if (c->role == ROLE_REBUILD_ARRAY || c->role == ROLE_REBUILD_FROM_CPU)
+        return rebuild_device_tensor(c, out);
     if (c->role == ROLE_REBUILD_PARAMETER || c->role == ROLE_REBUILD_PARAMETER_STATE)
         return rebuild_parameter(c, out);
     return rebuild_tensor(c, out);
+}
+
+/* fastai's (class, the arguments of _rebuild_tensor_v2). */
+static void skip_class(struct call *c)
+{
+    if (c->role != ROLE_REBUILD_FASTAI || c->count == 0)
+        return;
+    c->role = ROLE_REBUILD_TENSOR_V2;
+    c->skipped = 1;
+    c->count--;
 }
 
 static tv_status rebuild_record(struct reading *r, const struct record *record, enum global_role role,
                                 struct meaning *out)
 {
     const struct mention *mention = pickle_mention(&r->pickle, record->callable);
-    struct call c = {
-        r, role, mention->row->name, record->args, pickle_value(&r->pickle, record->args)->size, record->offset};
+    struct call c = {.r = r,
+                     .role = role,
+                     .name = mention->row->name,
+                     .args = record->args,
+                     .count = pickle_value(&r->pickle, record->args)->size,
+                     .offset = record->offset,
+                     .what = mention->row->reason};
     tv_status status = role == ROLE_REBUILD_FROM_TYPE ? unwrap_type(&c) : TV_OK;
+    skip_class(&c);
     return status != TV_OK ? status : rebuild(&c, out);
 }
 
@@ -416,24 +487,86 @@ static tv_status check_expansion(struct reading *r)
                   (struct refusal){.id = TV_FIND_TENSOR_EXPANDED, .offset = TV_NO_OFFSET, .a = added, .b = allowed});
 }
 
+/* What an array in a plain pickle means; in torch's containers arrays are values among others. */
+static tv_status read_plain_array(struct reading *r, const struct record *record, struct meaning *out)
+{
+    return r->out->kind == TV_KIND_PICKLE ? take_array(r, record, TORCH_NONE, out) : TV_OK;
+}
+
+/* A tensor as torch 0.1 wrote it: torch.FloatTensor(), built with (storage, offset, size, stride). */
+static tv_status read_class_tensor(struct reading *r, const struct record *record, struct meaning *out)
+{
+    const struct mention *mention = pickle_mention(&r->pickle, record->callable);
+    uint32_t state = only_state(&r->pickle, record);
+    struct call c = {.r = r, .name = mention->row->name, .args = state, .offset = record->offset};
+    *out = (struct meaning){.what = MEANS_UNSUPPORTED, .why = "a tensor that its class makes, without a storage"};
+    if (state == NO_VALUE)
+        return TV_OK;
+    const struct meaning *storage = meaning_of(r, arg(&c, 0));
+    if (pickle_value(&r->pickle, state)->size != 4 || storage->what != MEANS_STORAGE ||
+        storage->dtype != mention->row->dtype)
+        return bad_call(&c, "a state other than (storage of its type, offset, size, stride)");
+    return make_view(&c, mention->row->dtype, out);
+}
+
+/* A parameter as its class makes it: Parameter(data …), or built with (data, …). */
+static tv_status read_class_parameter(struct reading *r, const struct record *record, struct meaning *out)
+{
+    uint32_t state = only_state(&r->pickle, record);
+    const struct meaning *data = meaning_of(r, tuple_item(&r->pickle, record->args, 0));
+    if (pickle_value(&r->pickle, record->args)->size == 0 && state != NO_VALUE)
+        data = meaning_of(r, tuple_item(&r->pickle, state, 0));
+    *out = *data;
+    if (data->what != MEANS_TENSOR && data->what != MEANS_UNSUPPORTED)
+        *out = (struct meaning){.what = MEANS_UNSUPPORTED, .why = "a parameter without data"};
+    return TV_OK;
+}
+
+/* Records need the meanings of others, which were made before or after them: old tensors of their storages, which
+ * stand in the state that they are built with later. So there are rounds, and each needs only those before it. */
+enum round { ROUND_STORAGES, ROUND_CLASSES, ROUND_CALLS, ROUND_PARAMETERS, ROUND_COUNT };
+
+static enum round round_of(const struct record *record, enum global_role role)
+{
+    if (record->how == HOW_PERSISTENT || role == ROLE_LOAD_BYTES)
+        return ROUND_STORAGES;
+    if (role == ROLE_TENSOR_CLASS || role == ROLE_NUMPY_ARRAY || role == ROLE_NUMPY_BUFFER)
+        return ROUND_CLASSES;
+    if (role == ROLE_PARAMETER)
+        return ROUND_PARAMETERS;
+    return is_rebuild(role) ? ROUND_CALLS : ROUND_COUNT;
+}
+
+static tv_status find_meaning(struct reading *r, const struct record *record, enum global_role role,
+                              struct meaning *out)
+{
+    if (record->how == HOW_PERSISTENT)
+        return read_persistent(r, record, out);
+    if (role == ROLE_LOAD_BYTES)
+        return read_nested_storage(r, record, out);
+    if (role == ROLE_NUMPY_ARRAY || role == ROLE_NUMPY_BUFFER)
+        return read_plain_array(r, record, out);
+    if (role == ROLE_TENSOR_CLASS)
+        return read_class_tensor(r, record, out);
+    if (role == ROLE_PARAMETER)
+        return read_class_parameter(r, record, out);
+    return rebuild_record(r, record, role, out);
+}
+
 tv_status find_meanings(struct reading *r)
 {
-    for (uint64_t i = 0; i < r->pickle.records.count; i++) {
-        const struct record *record = vector_at(&r->pickle.records, i);
-        enum global_role role = called_role(&r->pickle, record);
-        struct meaning found = {.what = MEANS_NOTHING}, *place = NULL;
-        tv_status status = TV_OK;
-        if (record->how == HOW_PERSISTENT)
-            status = read_persistent(r, record, &found);
-        else if (role == ROLE_LOAD_BYTES)
-            status = read_nested_storage(r, record, &found);
-        else if (is_rebuild(role))
-            status = rebuild_record(r, record, role, &found);
-        if (status != TV_OK)
-            return status;
-        if ((place = vector_push(&r->meanings)) == NULL)
-            return refuse_memory(r->findings);
-        *place = found;
-    }
-    return check_expansion(r);
+    tv_status status = TV_OK;
+    if (vector_extend(&r->meanings, r->pickle.records.count) == NULL)
+        return refuse_memory(r->findings);
+    for (enum round round = ROUND_STORAGES; round < ROUND_COUNT; round++)
+        for (uint64_t i = 0; i < r->pickle.records.count && status == TV_OK; i++) {
+            const struct record *record = vector_at(&r->pickle.records, i);
+            enum global_role role = made_role(&r->pickle, record);
+            struct meaning found = {.what = MEANS_NOTHING};
+            if (round_of(record, role) != round)
+                continue;
+            status = find_meaning(r, record, role, &found);
+            *(struct meaning *)vector_at(&r->meanings, i) = found;
+        }
+    return status == TV_OK ? check_expansion(r) : status;
 }

@@ -276,20 +276,24 @@ static tv_status take_storage(struct reading *r, const struct reading *inner, ui
 
 tv_status read_nested_storage(struct reading *r, const struct record *record, struct meaning *out)
 {
-    const struct value *bytes = pickle_value(&r->pickle, tuple_item(&r->pickle, record->args, 0));
     struct budget *budget = &r->out->budget;
-    if (bytes->type != V_BYTES || (bytes->flags & VALUE_IN_TEXTS) != 0 || r->is_nested)
+    struct part bytes = {0};
+    tv_status status = bytes_of(r, tuple_item(&r->pickle, record->args, 0), &bytes);
+    if (status != TV_OK)
+        return status;
+    if (bytes.from == NULL || r->is_nested)
         return refuse(r->findings,
                       (struct refusal){TV_FIND_LEGACY_INVALID, record->offset, {0}, "a stream in no bytes", 0, 0});
     struct reading inner = *r;
     inner.is_nested = true;
+    inner.stream = bytes.from;
     inner.slots = (struct vector){.each = sizeof(uint32_t), .budget = budget};
     inner.meanings = (struct vector){.each = sizeof(struct meaning), .budget = budget};
     inner.views = (struct vector){.each = sizeof(struct ck_tensor), .budget = budget};
     pickle_start(&inner.pickle, budget);
-    tv_status status = read_stream(&inner, bytes->as.at, bytes->as.at + bytes->size);
+    status = read_stream(&inner, bytes.at, bytes.at + bytes.size);
     if (status == TV_OK)
-        status = take_storage(r, &inner, bytes->as.at, out);
+        status = take_storage(r, &inner, bytes.at, out);
     r->use = inner.use;
     r->classes = inner.classes;
     vector_free(&inner.slots);

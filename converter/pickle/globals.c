@@ -14,16 +14,28 @@
 #define KNOWN(module, name, role, uses, reason)                                                                        \
     ROW(module, name, TV_CLASS_DATA_ONLY, ROLE_##role, uses, TORCH_NONE, reason)
 #define REVIEWED(module, name, uses, reason) ROW(module, name, TV_CLASS_REVIEWED, ROLE_NONE, uses, TORCH_NONE, reason)
-#define MODULE(module, name)                 REVIEWED(module, name, USE_NEW | USE_BUILD | USE_PASSED, "keeps what it is given")
-#define DANGEROUS(module, name, reason)      ROW(module, name, TV_CLASS_DANGEROUS, ROLE_NONE, 0, TORCH_NONE, reason)
-#define LOADS(module, name, role, reason)    ROW(module, name, TV_CLASS_DANGEROUS, ROLE_##role, 0, TORCH_NONE, reason)
-#define GETATTR(module, name, reason)        ROW(module, name, TV_CLASS_DANGEROUS, ROLE_GETATTR, 0, TORCH_NONE, reason)
+#define RECORDED(module, name, role, uses, reason)                                                                     \
+    ROW(module, name, TV_CLASS_REVIEWED, ROLE_##role, uses, TORCH_NONE, reason)
+#define TENSOR_CLASS(name, dtype)                                                                                      \
+    ROW("torch", name, TV_CLASS_DATA_ONLY, ROLE_TENSOR_CLASS, TENSOR_CLASS_USES, TORCH_##dtype, "a class of tensors")  \
+    ROW("torch.cuda", name, TV_CLASS_DATA_ONLY, ROLE_TENSOR_CLASS, TENSOR_CLASS_USES, TORCH_##dtype,                   \
+        "a class of tensors")                                                                                          \
+    ROW("torch.sparse", name, TV_CLASS_DATA_ONLY, ROLE_REBUILD_UNSUPPORTED, TENSOR_CLASS_USES, TORCH_##dtype,          \
+        "a sparse tensor")                                                                                             \
+    ROW("torch.cuda.sparse", name, TV_CLASS_DATA_ONLY, ROLE_REBUILD_UNSUPPORTED, TENSOR_CLASS_USES, TORCH_##dtype,     \
+        "a sparse tensor")
+#define MODULE(module, name)              REVIEWED(module, name, USE_NEW | USE_BUILD | USE_PASSED, "keeps what it is given")
+#define DANGEROUS(module, name, reason)   ROW(module, name, TV_CLASS_DANGEROUS, ROLE_NONE, 0, TORCH_NONE, reason)
+#define LOADS(module, name, role, reason) ROW(module, name, TV_CLASS_DANGEROUS, ROLE_##role, 0, TORCH_NONE, reason)
+#define GETATTR(module, name, reason)     ROW(module, name, TV_CLASS_DANGEROUS, ROLE_GETATTR, 0, TORCH_NONE, reason)
 
 /* torch.float32, torch.FloatStorage, and torch.cuda.FloatStorage of old files; "" matches no name. */
 #define TORCH_DTYPE(NAME, name, storage, size, dtype)                                                                  \
     ROW("torch", name, TV_CLASS_DATA_ONLY, ROLE_DTYPE, USE_PASSED, TORCH_##NAME, "an element type")                    \
     ROW("torch", storage, TV_CLASS_DATA_ONLY, ROLE_STORAGE, 0, TORCH_##NAME, "a class of storages")                    \
     ROW("torch.cuda", storage, TV_CLASS_DATA_ONLY, ROLE_STORAGE, 0, TORCH_##NAME, "a class of storages")
+
+enum { TENSOR_CLASS_USES = USE_REDUCE | USE_NEW | USE_BUILD | USE_PASSED };
 
 static const struct global_row table[] = {
 #include "../checkpoint/dtypes.def"

@@ -30,15 +30,23 @@ enum global_role {
     ROLE_REBUILD_PARAMETER,
     ROLE_REBUILD_PARAMETER_STATE,
     ROLE_REBUILD_FROM_TYPE,
+    ROLE_REBUILD_FASTAI,      /* _rebuild_tensor_v2 behind a class */
+    ROLE_REBUILD_ARRAY,       /* from a NumPy array */
+    ROLE_REBUILD_FROM_CPU,    /* from another tensor */
     ROLE_REBUILD_UNSUPPORTED, /* tensors that safetensors cannot hold: quantized, sparse, meta */
     ROLE_LOAD_BYTES,          /* a storage as a legacy stream of its own */
     ROLE_PARAMETER,           /* the class */
-    ROLE_STORAGE,             /* a storage class: row->dtype says which */
+    ROLE_TENSOR_CLASS,        /* torch.FloatTensor: row->dtype says which */
+    ROLE_NUMPY_ARRAY,         /* _reconstruct */
+    ROLE_NUMPY_BUFFER,        /* _frombuffer */
+    ROLE_NUMPY_DTYPE,
+    ROLE_STORAGE, /* a storage class: row->dtype says which */
     ROLE_UNTYPED_STORAGE,
     ROLE_DTYPE,    /* row->dtype says which */
     ROLE_MAPPING,  /* makes a dictionary from a list of pairs, or an empty one */
     ROLE_SEQUENCE, /* makes a sequence from a sequence */
     ROLE_ENCODE,   /* _codecs.encode: bytes written as text */
+    ROLE_BYTES,    /* bytes() and bytearray(bytes) */
     ROLE_GETATTR,  /* how Python 3.11 writes every Enum: see globals.c */
     ROLE_VALUE     /* anything else that is only a value */
 };

@@ -89,6 +89,45 @@ static bool is_plain_target(struct machine *m, uint32_t handle)
     return mention != NULL && (mention->row == NULL || (mention->row->uses & USE_MEMBER) != 0);
 }
 
+/* _codecs.encode(text, 'latin1'), which is how bytes are written; other codecs are modules, looked up by name. */
+static bool is_encode(struct machine *m, uint32_t callable, uint32_t args)
+{
+    const struct mention *mention = mention_of(m, callable);
+    return mention != NULL && mention->row != NULL && mention->row->role == ROLE_ENCODE &&
+           pickle_value(m->pickle, args)->size == 2 && pickle_is(m->pickle, tuple_item(m->pickle, args, 0), V_STR) &&
+           tv_span_is(pickle_text(m->pickle, tuple_item(m->pickle, args, 1)), "latin1");
+}
+
+static bool is_bytes(struct machine *m, uint32_t handle)
+{
+    const struct record *record = pickle_record(m->pickle, handle);
+    return pickle_is(m->pickle, handle, V_BYTES) ||
+           (record != NULL && record->how == HOW_REDUCE && is_encode(m, record->callable, record->args));
+}
+
+/* bytes(), which is how empty ones are written, bytearray(bytes), and bytearray(text, 'latin-1'): not the ones that
+ * make as many zeros as a number says. */
+static bool is_bytes_call(struct machine *m, uint32_t args)
+{
+    uint32_t count = pickle_value(m->pickle, args)->size, first = tuple_item(m->pickle, args, 0);
+    if (count < 2)
+        return count == 0 || is_bytes(m, first);
+    return count == 2 && pickle_is(m->pickle, first, V_STR) &&
+           tv_span_is(pickle_text(m->pickle, tuple_item(m->pickle, args, 1)), "latin-1");
+}
+
+/* Known callables that are known for certain arguments alone, met with others. */
+static bool is_mistaken(struct machine *m, const struct mention *mention, uint32_t callable, uint32_t args)
+{
+    if (mention->row == NULL)
+        return false;
+    if (mention->row->role == ROLE_ENCODE)
+        return !is_encode(m, callable, args);
+    if (mention->row->role == ROLE_BYTES)
+        return !is_bytes_call(m, args);
+    return mention->row->role == ROLE_TENSOR_CLASS && pickle_value(m->pickle, args)->size != 0;
+}
+
 /* The one harmless form of calling what is dangerous otherwise: getattr(target, "plain"), _load_from_bytes(bytes). */
 static bool is_harmless_form(struct machine *m, const struct mention *callable, uint32_t args)
 {
@@ -96,7 +135,7 @@ static bool is_harmless_form(struct machine *m, const struct mention *callable, 
     if (callable->row == NULL)
         return false;
     if (callable->row->role == ROLE_LOAD_BYTES)
-        return count == 1 && pickle_is(m->pickle, last, V_BYTES);
+        return count == 1 && is_bytes(m, last);
     return callable->row->role == ROLE_GETATTR && count == 2 && pickle_is(m->pickle, last, V_STR) &&
            is_plain_attribute(pickle_text(m->pickle, last)) && is_plain_target(m, tuple_item(m->pickle, args, 0));
 }
@@ -109,6 +148,8 @@ static void note_call(struct machine *m, uint32_t callable, uint32_t args, uint3
         mention->references++;
         return;
     }
+    if (mention != NULL && is_mistaken(m, mention, callable, args))
+        use |= USE_MISTAKEN;
     mark_use(m, callable, use);
     mark_passed(m, args);
 }
