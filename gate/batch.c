@@ -72,5 +72,8 @@ bool batch_run(const struct broker *broker, const struct job *job, int source, s
     outcome->complete = stays && outcome->said == OUTCOME_DONE;
     if (!stays || ++workers->files == FILES_MOST)
         batch_end(workers);
-    return outcome->complete || outcome->interrupted;
+    if (outcome->complete || outcome->interrupted)
+        return true;
+    *outcome = (struct outcome){.kind = TV_KIND_UNKNOWN, .said = OUTCOME_FAILED}; /* what it said is forgotten */
+    return false;
 }

@@ -187,7 +187,6 @@ void broker_run(const struct broker *broker, const struct job *job, int source, 
         outcome->seconds = now_seconds() - start;
         return;
     }
-    *outcome = (struct outcome){.kind = TV_KIND_UNKNOWN, .said = OUTCOME_FAILED};
     attend_worker(broker, job, source, output, listener, outcome, &attended);
     outcome->complete = attended_finding(&attended, job, outcome);
     if (attended.error == 0 && attended.ready && attended.result.ending == JAIL_ENDED_VIOLATION)

@@ -47,7 +47,7 @@ bool ahead_take(struct workers *workers, const struct job *job, char *const *arg
 void ahead_start(const struct broker *broker, const struct job *job);
 
 /* batch.c: the file in the worker that is kept. True if that settles it: an accept, or we were told to stop. Everything
- * else is a fresh worker's to say. */
+ * else is a fresh worker's to say, with *outcome as it was. */
 bool batch_run(const struct broker *broker, const struct job *job, int source, struct outcome *outcome);
 /* Ends the worker that is kept, if there is one. */
 void batch_end(struct workers *workers);

@@ -5,7 +5,7 @@
 #include <seccomp.h>
 #include <stdint.h>
 
-#include "jail.h"
+#include "filter_load.h"
 
 struct profile_condition {
     uint8_t argument;

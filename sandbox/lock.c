@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "filter.h"
+#include "filter_load.h"
 #include "landlock.h"
 
 #ifndef PR_SET_MDWE /* Linux 6.3; older headers lack it */
@@ -30,10 +30,11 @@ static int by_value(const void *a, const void *b)
  * tzset reads a file. Large blocks stay with mmap whatever is freed, so that memory goes back. */
 static bool prime_libc(void)
 {
-    int many[512];
-    for (int i = 0; i < 512; i++)
-        many[i] = 512 - i;
-    qsort(many, 512, sizeof(many[0]), by_value);
+    enum { ENOUGH = 257 }; /* for qsort to ask: above 1 KiB */
+    int many[ENOUGH];
+    for (int i = 0; i < ENOUGH; i++)
+        many[i] = i + 1;
+    qsort(many, ENOUGH, sizeof(many[0]), by_value);
     tzset();
     bool set = mallopt(M_MMAP_THRESHOLD, 256 * 1024) == 1 && mallopt(M_ARENA_MAX, 1) == 1;
     void *volatile first = malloc((size_t)many[0]); /* volatile: or the compiler leaves it out */
@@ -100,22 +101,6 @@ static bool lock_landlock(uint32_t *abi, uint32_t *layers)
     return true;
 }
 
-static bool lock_filter(enum jail_profile profile)
-{
-    if (seccomp_api_get() < 3) /* without it KILL_PROCESS is not understood */
-        return false;
-    int error = 0;
-    scmp_filter_ctx filter = filter_make(profile, 0, &error);
-    if (filter == NULL)
-        return false;
-    if (seccomp_load(filter) != 0) {
-        seccomp_release(filter);
-        return false;
-    }
-    seccomp_release(filter);
-    return true;
-}
-
 uint32_t jail_lock(enum jail_profile profile, uint32_t *abi, const char **failed_at)
 {
     uint32_t layers = 0;
@@ -140,7 +125,7 @@ uint32_t jail_lock(enum jail_profile profile, uint32_t *abi, const char **failed
         return 0;
     layers |= JAIL_RLIMITS;
     *failed_at = "the system call filter (seccomp)";
-    if (!lock_filter(profile))
+    if (filter_load(profile) != 0)
         return 0;
     *failed_at = "";
     return layers | JAIL_SECCOMP;

@@ -49,15 +49,20 @@ static int leave_root(void)
     return error == EINVAL ? 0 : error;
 }
 
-int child_privileges(void)
-{
-    return geteuid() == 0 || getuid() == 0 ? leave_root() : 0;
-}
-
 int child_capabilities(void)
 {
     (void)prctl(PR_CAP_AMBIENT, (unsigned long)PR_CAP_AMBIENT_CLEAR_ALL, 0ul, 0ul, 0ul);
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     const struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
     return syscall(SYS_capset, &header, none) == 0 ? 0 : errno;
+}
+
+int child_privileges(void)
+{
+    if (geteuid() == 0 || getuid() == 0) {
+        int error = leave_root();
+        if (error != 0)
+            return error;
+    }
+    return child_capabilities();
 }

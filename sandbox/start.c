@@ -59,6 +59,15 @@ static int child_tie(const struct attempt *attempt)
     return syscall(SYS_getppid) == expected ? 0 : ESRCH;
 }
 
+/* Root's inmate, an ordinary user by now, gets its user namespace last; the capabilities that come with it go at once.
+ * Where it is refused, the others stand. */
+static int child_user_namespace(int namespaces)
+{
+    if (namespaces == 0 || (namespaces & CLONE_NEWUSER) != 0 || unshare(CLONE_NEWUSER) != 0)
+        return 0;
+    return child_capabilities();
+}
+
 static int child_exec(const struct jail_spec *spec)
 {
     char *const nothing[] = {NULL};
@@ -85,9 +94,7 @@ static int child_steps(struct attempt *attempt)
     attempt->step = "giving up privileges";
     if ((error = child_privileges()) != 0)
         return error;
-    if (attempt->namespaces != 0 && (attempt->namespaces & CLONE_NEWUSER) == 0)
-        (void)unshare(CLONE_NEWUSER); /* root's inmate, an ordinary user by now; and what that gave goes again */
-    if ((error = child_capabilities()) != 0)
+    if ((error = child_user_namespace(attempt->namespaces)) != 0)
         return error;
     attempt->step = "setting resource limits";
     if ((error = child_limits(&attempt->spec->budget)) != 0)

@@ -7,7 +7,7 @@
 /* Each returns 0 or an errno; async-signal-safe, raw system calls only where libc would do more (a setuid of glibc
  * tells all threads, and the child shares the caller's memory). */
 int child_descriptors(const struct jail_spec *spec); /* descriptors.c */
-int child_privileges(void);                          /* privileges.c: root is given up */
+int child_privileges(void);                          /* privileges.c: no root, no capabilities */
 int child_capabilities(void);                        /* privileges.c: none is left in any set */
 int child_limits(const struct jail_budget *budget);  /* limits.c */
 

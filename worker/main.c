@@ -65,6 +65,7 @@ static _Noreturn void work_through_batch(const struct job *job)
     static struct handed handed;
     if (!hand_open())
         _exit(WORKER_EXIT_MISUSED);
+    worker_prime_for_many();
     const struct in_force now = lock(JAIL_STRICT_BATCH);
     frame_hold();
     while (hand_take(&handed)) {
