@@ -21,6 +21,7 @@ typedef struct reader {
     void *memory;              /* the index's arena */
     tv_index index;
     uint64_t data_start; /* offset in the file */
+    uint64_t whole;      /* the file's size, where bytes has only its beginning; else 0 */
     PyObject *names;     /* list of str in offset order; made when first needed */
     PyObject *positions; /* dict of name to position; made when first needed */
     PyObject *metadata;  /* given from outside, or NULL */
@@ -83,11 +84,11 @@ static int load(reader *self, tv_span given)
     if (self->bytes == NULL)
         code = platform_size(self->from.fd, &self->from.size);
     tv_span head = given;
-    uint64_t file_size = self->from.size;
+    uint64_t file_size = self->whole != 0 ? self->whole : self->from.size;
     if (given.size != 0)
         file_size = self->data_start <= file_size ? given.size + (file_size - self->data_start) : given.size;
     else if (self->bytes != NULL)
-        head = tv_span_of(self->from.memory, (size_t)file_size);
+        head = tv_span_of(self->from.memory, (size_t)self->from.size);
     else if (code == 0)
         code = read_head(self, &limits, findings, &head);
     if (code == 0 && tv_findings_first_error(findings) == NULL)
@@ -121,25 +122,27 @@ static int keep_header(reader *self, const char *header, Py_ssize_t size)
     return 0;
 }
 
-/* Reader(source, header=None, data_start=0, names=None, metadata=None); a descriptor is taken over on success alone. */
+/* Reader(source, header=None, data_start=0, names=None, metadata=None, size=0); a descriptor is taken over on success
+ * alone. A size stands for bytes that are the beginning of a file of that size, whose header is to be read. */
 static int reader_init(PyObject *object, PyObject *args, PyObject *keywords)
 {
     static char source_name[] = "source", header_name[] = "header", start_name[] = "data_start", names_name[] = "names",
-                metadata_name[] = "metadata";
-    static char *words[] = {source_name, header_name, start_name, names_name, metadata_name, NULL};
+                metadata_name[] = "metadata", size_name[] = "size";
+    static char *words[] = {source_name, header_name, start_name, names_name, metadata_name, size_name, NULL};
     reader *self = (reader *)object;
     PyObject *from = NULL, *names = NULL, *metadata = NULL;
     const char *header = NULL;
     Py_ssize_t header_size = 0;
-    unsigned long long data_start = 0;
+    unsigned long long data_start = 0, whole = 0;
     if (self->memory != NULL) {
         PyErr_SetString(PyExc_TypeError, "a Reader is opened once");
         return -1;
     }
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|z#KO!O", words, &from, &header, &header_size, &data_start,
-                                     &PyList_Type, &names, &metadata))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|z#KO!OK", words, &from, &header, &header_size, &data_start,
+                                     &PyList_Type, &names, &metadata, &whole))
         return -1;
     self->data_start = data_start;
+    self->whole = whole;
     if (PyBytes_Check(from)) {
         self->bytes = Py_NewRef(from);
         self->from = (source){-1, (const uint8_t *)PyBytes_AsString(from), (uint64_t)PyBytes_Size(from)};
@@ -299,6 +302,42 @@ static PyObject *reader_table(PyObject *object, PyObject *unused)
             (void)PyList_SetItem(table, (Py_ssize_t)i, row);
     }
     return table;
+}
+
+/* Where a tensor stands in the header, and its position. */
+typedef struct place {
+    uint32_t at;
+    Py_ssize_t position;
+} place;
+
+static int compare_places(const void *a, const void *b)
+{
+    uint32_t x = ((const place *)a)->at, y = ((const place *)b)->at;
+    return (x > y) - (x < y);
+}
+
+/* header_order() -> positions, in the order in which the tensors stand in the header */
+static PyObject *reader_header_order(PyObject *object, PyObject *unused)
+{
+    const reader *self = (const reader *)object;
+    size_t count = (size_t)self->index.count;
+    place *places = calloc(count + 1, sizeof *places);
+    (void)unused;
+    if (places == NULL)
+        return PyErr_NoMemory();
+    for (size_t i = 0; i < count; i++)
+        places[i] = (place){self->index.tensors[i].name_at, (Py_ssize_t)i};
+    qsort(places, count, sizeof *places, compare_places);
+    PyObject *order = PyList_New((Py_ssize_t)count);
+    for (size_t i = 0; order != NULL && i < count; i++) {
+        PyObject *position = PyLong_FromSsize_t(places[i].position);
+        if (position == NULL)
+            Py_CLEAR(order);
+        else
+            (void)PyList_SetItem(order, (Py_ssize_t)i, position);
+    }
+    free(places);
+    return order;
 }
 
 /* The tensor at that position, or NULL with IndexError. */
@@ -528,6 +567,8 @@ static PyMethodDef methods[] = {
     {"find", reader_find, METH_O, PyDoc_STR("find(name) -> position in offset order, or None")},
     {"row", reader_row, METH_O, PyDoc_STR("row(position) -> (name, dtype, shape, begin, end)")},
     {"table", reader_table, METH_NOARGS, PyDoc_STR("table() -> list of rows, in offset order")},
+    {"header_order", reader_header_order, METH_NOARGS,
+     PyDoc_STR("header_order() -> list of positions, in the order in which the tensors stand in the header")},
     {"metadata", reader_metadata, METH_NOARGS, PyDoc_STR("metadata() -> dict of str, or None")},
     {"read", reader_read, METH_O, PyDoc_STR("read(position) -> bytearray of the tensor's bytes")},
     {"read_dlpack", reader_read_dlpack, METH_O, PyDoc_STR("read_dlpack(position) -> DLPack capsule over a copy")},

@@ -7,6 +7,8 @@ them; the finding id, which is stable, is in the exception's ``id``.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 from tensorvet import _core
 from tensorvet._core import SafetensorError
@@ -15,18 +17,20 @@ __all__ = ["JailUnavailable", "SafetensorError", "explained", "printable"]
 
 
 class JailUnavailable(RuntimeError):
-    """Raised by `check` and `convert` where no jail confines the parser: they do nothing without one.
+    """Raised by `check`, `inspect` and `convert` where no jail confines the parser: they do nothing without one.
 
     The message names the way out: on Linux, the tensorvet command with its worker (a system package or a build of this
-    repository); elsewhere, Linux in WSL2 or a container.
+    repository); elsewhere, Linux in WSL2 or a container. `results` holds what the command said, if it got that far.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, results: Iterable[Any] = ()) -> None:
         if sys.platform.startswith("linux"):
-            way = "install the tensorvet command with its worker (its Debian package, or a build of the repository)"
+            way = ("install the tensorvet command with its worker (its Debian package, or a build of the repository), on PATH "
+                   "or named in TENSORVET_COMMAND, and ask `tensorvet doctor`")
         else:
             way = "the jail needs Linux: run this in WSL2 or in a container, where the tensorvet command is installed"
-        super().__init__(f"{reason}: {way}")
+        super().__init__(f"{reason}: {way}. Loading and saving safetensors files needs none of it")
+        self.results = tuple(results)
 
 
 # The reference's words for the rule, by finding id.

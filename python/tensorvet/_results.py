@@ -1,0 +1,379 @@
+"""What the `tensorvet` command says, as typed objects.
+
+Trusts the command's program, not its lines: each is decoded strictly (no duplicate key, no NaN, every type and every word
+of a closed list checked, required keys present), and anything else is a `CommandError`. Keys that are not known here are
+allowed, as docs/json.md has it: keys are added, never changed.
+
+Texts come from whoever made the file. Where a line has the exact bytes beside a text (`path_b64`), the exact text is
+taken, with bytes that are not UTF-8 as surrogate escapes (`os.fsencode` gives them back); so escape it before you print
+it. `repr` of these objects does.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+__all__ = [
+    "CheckResult",
+    "CommandError",
+    "ConvertResult",
+    "DroppedObject",
+    "Finding",
+    "Global",
+    "InspectResult",
+    "SharedName",
+    "TensorEntry",
+    "decode_lines",
+]
+
+_SCHEMA = 1
+_VERDICTS = ("accept", "reject", "undecided", "unjudged")
+_CLASSES = ("data-only", "reviewed", "inert-unknown", "dangerous", "unsupported", "malformed", "machine")
+_REMEDIES = ("none", "convert", "disarm", "reupload", "lfs-pull", "retry")
+_SEVERITIES = ("error", "warning", "note")
+_GLOBAL_CLASSES = ("known", "reviewed", "unknown", "dangerous")
+
+
+class CommandError(RuntimeError):
+    """The `tensorvet` command ended or answered in a way that it never should."""
+
+
+def _wrong(key: str, value: object) -> CommandError:
+    return CommandError(f"the tensorvet command's line has {key!r}: {value!r:.200}, which this version does not understand")
+
+
+# Decoders: (object of the line, key) -> value. The key is there when they are called.
+_Decoder = Callable[[Mapping[str, Any], str], Any]
+
+
+def _text(line: Mapping[str, Any], key: str) -> str:
+    value = line[key]
+    exact = line.get(key + "_b64")
+    if not isinstance(value, str):
+        raise _wrong(key, value)
+    if exact is None:
+        return value
+    try:
+        return base64.b64decode(exact, validate=True).decode("utf-8", "surrogateescape")
+    except (binascii.Error, TypeError, ValueError):
+        raise _wrong(key + "_b64", exact) from None
+
+
+def _flag(line: Mapping[str, Any], key: str) -> bool:
+    value = line[key]
+    if not isinstance(value, bool):
+        raise _wrong(key, value)
+    return value
+
+
+def _count(line: Mapping[str, Any], key: str) -> int:
+    value = line[key]
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise _wrong(key, value)
+    return value
+
+
+def _number(line: Mapping[str, Any], key: str) -> float:
+    value = line[key]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+        raise _wrong(key, value)
+    return float(value)
+
+
+def _or_null(decoder: _Decoder) -> _Decoder:
+    return lambda line, key: None if line[key] is None else decoder(line, key)
+
+
+def _word(words: tuple[str, ...]) -> _Decoder:
+    def decode(line: Mapping[str, Any], key: str) -> str:
+        value = _text(line, key)
+        if value not in words:
+            raise _wrong(key, value)
+        return value
+
+    return decode
+
+
+def _list(line: Mapping[str, Any], key: str) -> list[Any]:
+    value = line[key]
+    if not isinstance(value, list):
+        raise _wrong(key, value)
+    return value
+
+
+def _shape(line: Mapping[str, Any], key: str) -> tuple[int, ...]:
+    return tuple(_count({key: item}, key) for item in _list(line, key))
+
+
+def _texts(line: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(_text({key: item}, key) for item in _list(line, key))
+
+
+def _pairs(line: Mapping[str, Any], key: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for item in _list(line, key):
+        if not isinstance(item, dict) or "key" not in item or "value" not in item:
+            raise _wrong(key, item)
+        name = _text(item, "key")
+        if name in found:
+            raise _wrong(key, item)
+        found[name] = _text(item, "value")
+    return found
+
+
+def _object(line: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = line[key]
+    if not isinstance(value, dict):
+        raise _wrong(key, value)
+    return value
+
+
+def _counts(line: Mapping[str, Any], key: str) -> dict[str, int]:
+    value = _object(line, key)
+    return {name: _count(value, name) for name in value}
+
+
+def _part(name: str) -> _Decoder:
+    """The text of that name in an object."""
+
+    def decode(line: Mapping[str, Any], key: str) -> str:
+        value = _object(line, key)
+        if name not in value:
+            raise _wrong(key, value)
+        return _text(value, name)
+
+    return decode
+
+
+_REQUIRED = dataclasses.MISSING
+
+
+def _from(key: str, decoder: _Decoder, default: Any = _REQUIRED) -> Any:
+    """A field that is read of that key of a line; without a default the key has to be there."""
+    metadata = {"key": key, "decoder": decoder}
+    if default is _REQUIRED:
+        return dataclasses.field(metadata=metadata)
+    if callable(default):
+        return dataclasses.field(default_factory=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+_Row = TypeVar("_Row")
+
+
+def _decode(cls: type[_Row], line: object) -> _Row:
+    if not isinstance(line, dict):
+        raise _wrong(cls.__name__, line)
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        key = field.metadata.get("key")
+        if key is None:
+            continue
+        if key in line:
+            values[field.name] = field.metadata["decoder"](line, key)
+        elif field.default is _REQUIRED and field.default_factory is _REQUIRED:
+            raise CommandError(f"the tensorvet command's line lacks {key!r}")
+    return cls(**values)
+
+
+def _rows(cls: type[Any]) -> _Decoder:
+    return lambda line, key: tuple(_decode(cls, item) for item in _list(line, key))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing wrong or notable; `tensorvet explain ID` says more of it."""
+
+    id: str = _from("id", _text)
+    """Stable for ever, kebab-case; docs/findings.md lists them."""
+    severity: str = _from("severity", _word(_SEVERITIES))
+    """`error`, `warning` or `note`."""
+    message: str = _from("message", _text)
+    """A sentence for people, safe to print; it may change."""
+    offset: int | None = _from("offset", _count, None)
+    """Byte of the file."""
+    subject: str | None = _from("subject", _text, None)
+    """What it is about: a tensor's name, an entry, a path. Untrusted."""
+    detail: str | None = _from("detail", _text, None)
+    """What was met. Untrusted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Global:
+    """A name that a pickle mentions."""
+
+    module: str = _from("module", _text)
+    name: str = _from("name", _text)
+    class_: str = _from("class", _word(_GLOBAL_CLASSES))
+    """`known`, `reviewed`, `unknown` or `dangerous`."""
+    called: bool = _from("called", _flag)
+    offset: int | None = _from("offset", _count, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedName:
+    """A tied name that was not written again: `name` is the tensor under `kept`."""
+
+    name: str = _from("name", _text)
+    kept: str = _from("kept", _text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DroppedObject:
+    """A value of a checkpoint that is no tensor."""
+
+    path: str = _from("path", _text)
+    type: str = _from("type", _text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorEntry:
+    """One tensor of a file."""
+
+    name: str = _from("name", _text)
+    dtype: str | None = _from("dtype", _or_null(_text))
+    """As safetensors writes it (`F32`), None where it has none."""
+    source_dtype: str | None = _from("source_dtype", _or_null(_text), None)
+    """As the file's own format calls it."""
+    shape: tuple[int, ...] = _from("shape", _shape)
+    """Dimensions, outermost first."""
+    bytes: int = _from("bytes", _count)
+    offset: int | None = _from("offset", _count, None)
+    """Byte of the file where its data begin, if they lie there as they are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """What was found of one file or folder. `ok` says whether it was accepted."""
+
+    path: str = _from("path", _text)
+    """As it was given; `-` for bytes. Untrusted in a folder."""
+    target: str | None = _from("target", _text, None)
+    """Where a symbolic link led."""
+    kind: str = _from("kind", _text)
+    """What it is, by its bytes: `safetensors`, `torch-zip`, ..., `repository` for a folder."""
+    verdict: str = _from("verdict", _word(_VERDICTS))
+    """`accept`, `reject`, `undecided` (could not be examined: never an accept), `unjudged` (in a folder: no model file)."""
+    class_: str = _from("class", _word(_CLASSES))
+    """The worst of it: `data-only`, `reviewed`, `inert-unknown`, `dangerous`, `unsupported`, `malformed`, `machine`."""
+    remedy: str = _from("remedy", _word(_REMEDIES))
+    """What may help: `none`, `convert`, `disarm`, `reupload`, `lfs-pull`, `retry`."""
+    findings: tuple[Finding, ...] = _from("findings", _rows(Finding))
+    findings_omitted: int = _from("findings_omitted", _count, 0)
+    """How many more there were than the 64 that are listed."""
+    complete: bool = _from("complete", _flag)
+    """Was the examination finished?"""
+    scope: str = _from("scope", _word(("full", "header")))
+    retryable: bool = _from("retryable", _flag)
+    size: int | None = _from("size", _count, None)
+    """Bytes of the file; None where it could not be opened, and of a folder."""
+    header_sha256: str | None = _from("header_sha256", _text, None)
+    """Of a safetensors header, in hex: a verdict is about bytes, not about a path."""
+    tensors: int = _from("tensors", _count, 0)
+    data_bytes: int = _from("data_bytes", _count, 0)
+    seconds: float | None = _from("seconds", _number, None)
+    reproduce: str | None = _from("reproduce", _text, None)
+    """Where the reader crashed: a line for bash that runs it again on that file, in its jail."""
+    ruleset: str = _from("ruleset", _text)
+    """Digest of the tables that decide: with `policy_sha256` and the file's bytes, the key to cache a verdict by."""
+    policy_name: str = _from("policy", _part("name"))
+    policy_sha256: str = _from("policy", _part("sha256"))
+    tool_version: str = _from("tool", _part("version"))
+    tool_commit: str = _from("tool", _part("commit"))
+    counts: dict[str, int] = _from("files", _counts, dict)
+    """Of a folder: how many files got which verdict."""
+    files: tuple[CheckResult, ...] = ()
+    """Of a folder: what was found of each of its files, of the same type as this."""
+
+    @property
+    def ok(self) -> bool:
+        """Was it examined and accepted (`convert`: converted, verified, published)?"""
+        return self.verdict == "accept"
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that reject it, or leave it undecided."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Listing(CheckResult):
+    """The lists that `inspect` and `convert` both give. Each is bounded; `omitted` counts what found no room."""
+
+    globals: tuple[Global, ...] = _from("globals", _rows(Global), ())
+    """Names that the pickle mentions. None of them is ever imported."""
+    dropped_shared: tuple[SharedName, ...] = _from("dropped_shared", _rows(SharedName), ())
+    made_contiguous: tuple[str, ...] = _from("made_contiguous", _texts, ())
+    dropped_objects: tuple[DroppedObject, ...] = _from("dropped_objects", _rows(DroppedObject), ())
+    notes: tuple[str, ...] = _from("notes", _texts, ())
+    omitted: dict[str, int] = dataclasses.field(default_factory=dict)
+    """By the name of the list."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectResult(_Listing):
+    """`CheckResult`, and what is in the file."""
+
+    tensor_list: tuple[TensorEntry, ...] = _from("tensor_list", _rows(TensorEntry), ())
+    metadata: dict[str, str] = _from("metadata", _pairs, dict)
+    """Of a safetensors header, in the order of the file; else empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertResult(_Listing):
+    """What became of a conversion: `verdict` is about the output, and `accept` means that it is published."""
+
+    source_verdict: str | None = _from("source_verdict", _word(_VERDICTS), None)
+    """What `check` says of the source; None on the line of a folder."""
+    disarmed: bool = _from("disarmed", _flag, False)
+    """Were dangerous names left behind?"""
+    output: str | None = _from("output", _or_null(_text), None)
+    """The file that was published."""
+    output_size: int | None = _from("output_size", _count, None)
+    engine: str | None = _from("engine", _text, None)
+    verified: bool = _from("verified", _flag, False)
+    """Was the output compared with the source bit for bit, judged, and published?"""
+    dry_run: bool = _from("dry_run", _flag, False)
+    """True where nothing was to be written: `ok` then means that it would be."""
+    free_bytes: int | None = _from("free_bytes", _count, None)
+
+
+_LISTS = ("globals", "dropped_shared", "made_contiguous", "dropped_objects", "notes", "tensor_list", "metadata")
+_Result = TypeVar("_Result", bound=CheckResult)
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key stands twice")
+    return value
+
+
+def _decode_line(cls: type[_Result], text: bytes) -> _Result:
+    try:
+        line = json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"a line of the tensorvet command is not JSON: {error}") from None
+    if not isinstance(line, dict) or line.get("schema") != _SCHEMA or isinstance(line["schema"], bool):
+        raise CommandError(f"a line of the tensorvet command is not of schema {_SCHEMA}: {text[:200]!r}")
+    result = _decode(cls, line)
+    if isinstance(result, _Listing):
+        result.omitted.update((name, _count(line, name + "_omitted")) for name in _LISTS if name + "_omitted" in line)
+    return result
+
+
+def decode_lines(cls: type[_Result], output: bytes) -> list[_Result]:
+    """The results of all lines of a command's output, in its order. CommandError where one is not what it should be."""
+    if output and not output.endswith(b"\n"):
+        raise CommandError("the tensorvet command's output was cut short")
+    return [_decode_line(cls, line) for line in output.split(b"\n")[:-1]]
