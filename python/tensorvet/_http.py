@@ -164,7 +164,7 @@ class _StandardAnswer:
         try:
             data = self._response.read(most)
         except (http.client.HTTPException, OSError, ValueError) as error:
-            if self._connection.expired():
+            if self._connection.expired() or isinstance(error, TimeoutError):
                 raise TimeoutError("the server is too slow") from error
             raise RemoteError(f"the answer breaks off: {error!r}") from error
         if self._connection.expired():  # a closed connection may look like the end of a body
