@@ -106,6 +106,8 @@ bool begin_session(struct session *session, struct progress *progress, const str
         fprintf(stderr, "tensorvet: the jailed reader cannot be opened: %s\n", strerror(error));
         return false;
     }
+    if (settings->command->bit == CONVERT)
+        torch_open(&session->torch, &settings->convert.torch, &session->broker);
     confine_to(session, settings);
     return true;
 }

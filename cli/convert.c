@@ -37,6 +37,13 @@ static int judge_usage(const struct settings *settings)
         return usage_error(command, "which file or folder?");
     if (convert->output != NULL && convert->out_dir != NULL)
         return usage_error(command, "-o and --out-dir exclude each other");
+    const struct torch_settings *torch = &convert->torch;
+    if (!torch->wanted &&
+        (torch->allow_code || torch->densify || torch->dequantize || torch->preloads > 0 || torch->python != NULL))
+        return usage_error(command,
+                           "--python, --densify, --dequantize, --preload and --allow-code need --engine torch");
+    if (torch->wanted && convert->disarm)
+        return usage_error(command, "--disarm is the native engine's: leave out --engine torch");
     if (convert->output != NULL && settings->count > 1)
         return usage_error(command, "-o takes one input; --out-dir takes many");
     if (convert->output != NULL && (is_folder(convert->output) || name_ends(convert->output, "/")))

@@ -167,6 +167,46 @@ static bool set_dry_run(struct settings *settings, const char *argument)
     return true;
 }
 
+static bool set_engine(struct settings *settings, const char *argument)
+{
+    settings->convert.torch.wanted = strcmp(argument, "torch") == 0;
+    return settings->convert.torch.wanted || strcmp(argument, "native") == 0;
+}
+
+static bool set_python(struct settings *settings, const char *argument)
+{
+    settings->convert.torch.python = argument;
+    return *argument != '\0';
+}
+
+static bool set_allow_code(struct settings *settings, const char *argument)
+{
+    (void)argument;
+    settings->convert.torch.allow_code = true;
+    return true;
+}
+
+/* A dotted name, as Python has it: it becomes an argument of its own, and must not look like an option. */
+static bool set_preload(struct settings *settings, const char *argument)
+{
+    bool plain = *argument != '\0' && *argument != '-';
+    return plain && add_text(settings->convert.torch.preload, &settings->convert.torch.preloads, argument);
+}
+
+static bool set_densify(struct settings *settings, const char *argument)
+{
+    (void)argument;
+    settings->convert.torch.densify = true;
+    return true;
+}
+
+static bool set_dequantize(struct settings *settings, const char *argument)
+{
+    (void)argument;
+    settings->convert.torch.dequantize = true;
+    return true;
+}
+
 static const struct row {
     unsigned commands; /* bits of those that take it */
     char letter;       /* 0: none */
@@ -188,6 +228,14 @@ static const struct row {
      set_disarm},
     {CONVERT, 0, "overwrite", NULL, "replace outputs that exist, if they are safetensors files", set_overwrite},
     {CONVERT, 'n', "dry-run", NULL, "say what would be written, and write nothing", set_dry_run},
+    {CONVERT, 0, "engine", "native|torch", "our own reader (default), or torch.load itself, in a jail", set_engine},
+    {CONVERT, 0, "python", "PATH", "the Python with torch; default: the PATH's python3", set_python},
+    {CONVERT, 0, "densify", NULL, "torch engine: write sparse tensors dense", set_densify},
+    {CONVERT, 0, "dequantize", NULL, "torch engine: write quantized tensors as floats", set_dequantize},
+    {CONVERT, 0, "preload", "MODULE", "torch engine: import it first; you trust that module; may be repeated",
+     set_preload},
+    {CONVERT, 0, "allow-code", NULL, "torch engine: let code in the file run, in the jail; its numbers may be lies",
+     set_allow_code},
     {CHECK | CONVERT | INSPECT, 0, "limit", "NAME=VALUE", "set a limit; may be repeated (man tensorvet lists them)",
      set_limit},
     {CHECK, 0, "isolation", "file|batch",

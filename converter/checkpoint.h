@@ -70,6 +70,7 @@ struct checkpoint {
     struct vector tensors;     /* struct ck_tensor, in the order of the source, names unique */
     struct vector globals;     /* struct ck_global, in order of first mention */
     struct vector dropped;     /* struct ck_dropped */
+    bool is_fed;               /* storages have numbers instead of places (checkpoint/structure.h) */
     tv_span chosen;            /* the path that was converted: "state_dict", or empty for the root */
     struct inflater *inflater; /* of all parts that are unpacked, or NULL */
 };
@@ -79,6 +80,9 @@ static inline const struct source *storage_source(const struct source *file, con
 {
     return storage->from == NULL ? file : storage->from;
 }
+
+/* An empty table, within the limits' memory. */
+void checkpoint_begin(struct checkpoint *out, tv_kind kind, const tv_limits *limits);
 
 struct ck_options {
     const tv_limits *limits;

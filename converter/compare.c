@@ -237,7 +237,7 @@ static void advance(void *context, uint64_t bytes)
 }
 
 /* The bits of every tensor, in the order of the output. */
-static tv_status compare_data(struct comparing *c)
+static tv_status compare_storages(struct comparing *c)
 {
     struct bits bits;
     tv_status status = bits_open(&bits, c->source, c->output);
@@ -277,7 +277,11 @@ static tv_status compare(struct comparing *c)
             c->options->metadata != NULL || c->options->no_metadata ? check_kept_metadata(c) : check_own_metadata(c);
     if (status == TV_OK)
         status = check_all_seen(c);
-    return status == TV_OK ? compare_data(c) : status;
+    if (status != TV_OK)
+        return status;
+    const struct compared compared = {.output = c->output, .index = &c->index, .matches = c->matches};
+    return c->options->data != NULL ? c->options->data(c->options->data_context, &compared, c->findings)
+                                    : compare_storages(c);
 }
 
 tv_status compare_output(const struct source *source, const struct checkpoint *checkpoint, const struct source *output,

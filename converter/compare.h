@@ -3,8 +3,19 @@
 #ifndef CONVERTER_COMPARE_H
 #define CONVERTER_COMPARE_H
 
+#include <tensorvet/index.h>
+
 #include "checkpoint.h"
 #include "plan.h"
+
+/* The output, when all but the bits is known to be the source's: for each of its tensors, the source's. */
+struct compared {
+    const struct source *output;
+    const tv_index *index;
+    const uint32_t *matches;
+};
+/* Compares the bits of sources that have no offsets (harness/receive.h). */
+typedef tv_status (*compare_data)(void *context, const struct compared *output, tv_findings *findings);
 
 struct compare_options {
     bool copy_ties;
@@ -12,7 +23,9 @@ struct compare_options {
     uint64_t seed;
     const tv_pair *metadata; /* of a safetensors source: what the output's must be; NULL: {"format":"pt"} and aliases */
     uint64_t pairs;
-    bool no_metadata; /* of a safetensors source that has none */
+    bool no_metadata;  /* of a safetensors source that has none */
+    compare_data data; /* NULL: the bits are in the source, at the storages' places */
+    void *data_context;
 };
 
 /* TV_OK where the output is well formed, each of its tensors is one of the source's with the same name, dtype, shape

@@ -169,7 +169,8 @@ static void find_violation(const struct broker *broker, const struct job *job, i
         add(outcome, TV_FIND_WORKER_FAILED, "the jail does not work here: the self-test fails in it");
         return;
     }
-    int number = diagnose(broker, job, source, output, &test);
+    /* what a feed held is gone: it cannot be read again */
+    int number = job->feed ? -1 : diagnose(broker, job, source, output, &test);
     if (number >= 0) {
         jail_call_name(number, name, sizeof(name));
         (void)snprintf(detail, sizeof(detail), "system call %s", name);
@@ -237,7 +238,7 @@ static void forget_globals(tv_findings *findings)
 }
 
 /* One of the two workers that look at what was written. Only their progress is for the listener. */
-static bool second_look(const struct broker *broker, const struct job *writer, enum job_kind kind, int source,
+static bool second_look(const struct broker_way *way, const struct job *writer, enum job_kind kind, int source,
                         int output, const struct listener *listener, struct outcome *outcome)
 {
     struct job job = *writer;
@@ -246,7 +247,7 @@ static bool second_look(const struct broker *broker, const struct job *writer, e
     const struct listener only_progress = {.context = listener == NULL ? NULL : listener->context,
                                            .progress = listener == NULL ? NULL : listener->progress};
     struct outcome look;
-    broker_run(broker, &job, source, output, &only_progress, &look);
+    way->run(way->context, &job, source, output, &only_progress, &look);
     if (kind == JOB_COMPARE)
         forget_globals(&look.findings);
     outcome->seconds += look.seconds;
@@ -276,10 +277,20 @@ static int reopen_for_reading(int output, struct outcome *outcome)
     return fd;
 }
 
-void broker_convert(const struct broker *broker, const struct job *job, int source, int output,
-                    const struct listener *listener, struct outcome *outcome)
+/* A broker_runner; its context is the broker. */
+static void run_plainly(void *context, const struct job *job, int source, int output, const struct listener *listener,
+                        struct outcome *outcome)
 {
-    broker_run(broker, job, source, output, listener, outcome);
+    broker_run(context, job, source, output, listener, outcome);
+}
+
+void broker_convert_by(const struct broker *broker, const struct broker_way *way, const struct job *job, int source,
+                       int output, const struct listener *listener, struct outcome *outcome)
+{
+    struct broker plain_broker = *broker;
+    const struct broker_way plain = {run_plainly, &plain_broker};
+    way = way == NULL ? &plain : way;
+    way->run(way->context, job, source, output, listener, outcome);
     if (!outcome->complete || outcome->said != OUTCOME_DONE)
         return;
     outcome->complete = false;
@@ -288,8 +299,16 @@ void broker_convert(const struct broker *broker, const struct job *job, int sour
     int written = reopen_for_reading(output, outcome);
     if (written < 0)
         return;
-    outcome->verified = second_look(broker, job, JOB_COMPARE, source, written, listener, outcome) &&
-                        second_look(broker, job, JOB_JUDGE, written, -1, listener, outcome);
+    struct job judge = *job;
+    judge.feed = false;
+    outcome->verified = second_look(way, job, JOB_COMPARE, source, written, listener, outcome) &&
+                        second_look(&plain, &judge, JOB_JUDGE, written, -1, listener, outcome);
     outcome->complete = outcome->verified;
     (void)close(written);
+}
+
+void broker_convert(const struct broker *broker, const struct job *job, int source, int output,
+                    const struct listener *listener, struct outcome *outcome)
+{
+    broker_convert_by(broker, NULL, job, source, output, listener, outcome);
 }

@@ -38,6 +38,7 @@ struct listener {
     void (*dropped_shared)(void *context, tv_span name, tv_span kept);
     void (*made_contiguous)(void *context, tv_span name);
     void (*dropped_object)(void *context, tv_span path, tv_span type);
+    void (*decision)(void *context, tv_span name, tv_span what);
     void (*note)(void *context, tv_span text);
     void (*progress)(void *context, uint64_t done, uint64_t total);
 };
@@ -97,5 +98,15 @@ void broker_run(const struct broker *broker, const struct job *job, int source, 
  * one of the others found something, its findings are added. Publish only what is `verified`. */
 void broker_convert(const struct broker *broker, const struct job *job, int source, int output,
                     const struct listener *listener, struct outcome *outcome);
+
+/* The same, where something else than broker_run runs the jobs that read the source: writer and comparer. */
+typedef void (*broker_runner)(void *context, const struct job *job, int source, int output,
+                              const struct listener *listener, struct outcome *outcome);
+struct broker_way {
+    broker_runner run;
+    void *context;
+};
+void broker_convert_by(const struct broker *broker, const struct broker_way *way, const struct job *job, int source,
+                       int output, const struct listener *listener, struct outcome *outcome);
 
 #endif

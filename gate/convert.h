@@ -7,6 +7,7 @@
 #ifndef GATE_CONVERT_H
 #define GATE_CONVERT_H
 
+#include "engine_torch.h"
 #include "publish.h"
 #include "session.h"
 
@@ -21,6 +22,7 @@ struct convert_options {
     const char *include[JOB_LIST_MAX];
     const char *exclude[JOB_LIST_MAX];
     uint32_t discards, includes, excludes;
+    struct torch_settings torch; /* --engine torch and what belongs to it */
 };
 
 /* Converts files and folders, and reports each. */

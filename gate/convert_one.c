@@ -23,7 +23,8 @@ struct making {
     struct publish_identity before; /* what has the output's name */
     struct policy policy;
     bool published;
-    double start; /* seconds of the monotonic clock */
+    bool code_ran; /* torch engine: code of the file was allowed to run, and a Python started */
+    double start;  /* seconds of the monotonic clock */
 };
 
 static tv_findings *findings_of(struct making *making)
@@ -143,6 +144,11 @@ static void run(struct making *making)
     if (session->on_file != NULL)
         session->on_file(session->on_file_context, making->conversion->path);
     struct outcome *outcome = &making->examination->outcome;
+    if (options->torch.wanted) {
+        torch_convert(&session->torch, &session->broker, &job, making->input.fd, making->publish.fd, &listener, outcome,
+                      &making->code_ran);
+        return;
+    }
     if (options->dry_run) {
         broker_run(&session->broker, &job, making->input.fd, -1, &listener, outcome);
         return;
@@ -224,6 +230,11 @@ static struct judgement tell(struct making *making)
     report.disarmed = making->options->disarm && names_dangerous(report.findings);
     report.verified = making->published;
     report.planned = making->options->dry_run;
+    if (making->options->torch.wanted) {
+        const struct torch_engine *engine = &making->session->torch;
+        report.torch = engine->version[0] == '\0' ? "torch" : engine->version;
+        report.code_ran = making->code_ran;
+    }
     if (making->published || (report.planned && report.judgement.verdict == VERDICT_ACCEPT))
         report.output = making->conversion->out_path;
     if (report.planned && making->folder.fd >= 0 && fstatvfs(making->folder.fd, &space) == 0) {
@@ -244,7 +255,7 @@ bool convert_one(struct session *session, const struct convert_options *options,
     struct making making = {.session = session, .options = options, .conversion = conversion};
     making.folder.fd = making.publish.fd = making.input.fd = -1;
     making.start = clock_seconds();
-    making.policy = policy_for_convert(&session->policy, options->disarm);
+    making.policy = policy_for_convert(&session->policy, options->disarm || options->torch.allow_code);
     making.examination = examination_new(session);
     if (making.examination == NULL)
         return false;

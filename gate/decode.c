@@ -170,6 +170,11 @@ static const char *on_dropped_object(struct decoder *d, struct payload *p)
     return pair(d, p, d->listener == NULL ? NULL : d->listener->dropped_object);
 }
 
+static const char *on_decision(struct decoder *d, struct payload *p)
+{
+    return pair(d, p, d->listener == NULL ? NULL : d->listener->decision);
+}
+
 static const char *on_made_contiguous(struct decoder *d, struct payload *p)
 {
     return text(d, p, d->listener == NULL ? NULL : d->listener->made_contiguous);
@@ -273,6 +278,7 @@ static const struct {
     [FRAME_OUTPUT] = {"OUTPUT", on_output, true},
     [FRAME_PROGRESS] = {"PROGRESS", on_progress, false},
     [FRAME_RESULT] = {"RESULT", on_result, false},
+    [FRAME_DECISION] = {"DECISION", on_decision, true},
     [FRAME_VIOLATION] = {"VIOLATION", on_violation, false},
     [FRAME_OMITTED] = {"OMITTED", on_omitted, false},
 };

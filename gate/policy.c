@@ -114,7 +114,7 @@ enum verdict policy_source_verdict(const struct policy *policy, tv_kind kind, co
     bool undecided = false;
     for (uint32_t i = 0; i < findings->count && i < TV_FINDINGS_MAX; i++) {
         const tv_finding_info *row = tv_finding_info_of(findings->items[i].id);
-        if (strcmp(row->stage, "convert") == 0 || strcmp(row->stage, "verify") == 0)
+        if (strcmp(row->stage, "convert") == 0 || strcmp(row->stage, "verify") == 0 || strcmp(row->stage, "torch") == 0)
             continue;
         if (policy_severity(policy, findings->items[i].id) != TV_ERROR)
             continue;

@@ -41,6 +41,8 @@ struct report {
     enum verdict source_verdict;
     const char *output; /* NULL: none was written; untrusted bytes */
     uint64_t output_size, free_bytes;
+    const char *torch; /* the torch engine converted: "torch 2.13.0, Python 3.11.2"; NULL: the native one */
+    bool code_ran;     /* code of the file was allowed to run */
 
     /* REPORT_FOLDER */
     uint64_t counts[VERDICT_COUNT]; /* files by verdict */

@@ -17,13 +17,9 @@ static const struct {
     enum row_list list;
     const char *key;
 } lists[] = {
-    {ROWS_GLOBALS, "globals"},
-    {ROWS_SHARED, "dropped_shared"},
-    {ROWS_CONTIGUOUS, "made_contiguous"},
-    {ROWS_OBJECTS, "dropped_objects"},
-    {ROWS_TENSORS, "tensor_list"},
-    {ROWS_METADATA, "metadata"},
-    {ROWS_NOTES, "notes"},
+    {ROWS_GLOBALS, "globals"},         {ROWS_SHARED, "dropped_shared"}, {ROWS_CONTIGUOUS, "made_contiguous"},
+    {ROWS_OBJECTS, "dropped_objects"}, {ROWS_DECISIONS, "decisions"},   {ROWS_TENSORS, "tensor_list"},
+    {ROWS_METADATA, "metadata"},       {ROWS_NOTES, "notes"},
 };
 
 /* Which lists a report of that kind always has, empty or not. */
@@ -133,7 +129,12 @@ static void put_conversion(struct json_object *line, const struct reporter *repo
         json_put_text(line, "output", NULL);
     if (report->output_size > 0)
         json_put_number(line, "output_size", report->output_size);
-    json_put_text(line, "engine", "native");
+    json_put_text(line, "engine", report->torch != NULL ? "torch" : "native");
+    if (report->torch != NULL) {
+        if (!reporter->reproducible)
+            json_put_bytes(line, "engine_version", tv_span_str(report->torch));
+        json_object_object_add(line, "code_ran", json_object_new_boolean(report->code_ran));
+    }
     json_object_object_add(line, "verified", json_object_new_boolean(report->verified));
     if (report->planned)
         json_object_object_add(line, "dry_run", json_object_new_boolean(true));

@@ -211,7 +211,7 @@ static void put_written(const struct reporter *reporter, const struct report *re
 }
 
 /* What was chosen, and what was left behind. */
-static void put_choices(const struct reporter *reporter, const struct row_text *lists)
+static void put_choices(const struct reporter *reporter, const struct row_text *lists, bool code_ran)
 {
     static const char chosen[] = "chosen: "; /* the worker's note on --key and its default */
     const struct row_text *notes = &lists[ROWS_NOTES], *danger = &lists[ROWS_DANGEROUS], *inert = &lists[ROWS_UNKNOWN];
@@ -225,12 +225,17 @@ static void put_choices(const struct reporter *reporter, const struct row_text *
         put(reporter, "\n");
     }
     if (!empty(danger) || !empty(inert)) {
-        put(reporter, "  not run  ");
+        put(reporter, code_ran ? "  may run  " : "  not run  ");
         if (!empty(danger))
             put_count_and_items(reporter, danger, "dangerous name", "dangerous names");
         put(reporter, !empty(danger) && !empty(inert) ? "; " : "");
         if (!empty(inert))
             put_count_and_items(reporter, inert, "inert name", "inert names");
+        put(reporter, "\n");
+    }
+    if (!empty(&lists[ROWS_DECISIONS])) {
+        put(reporter, "  decided  ");
+        put_count_and_items(reporter, &lists[ROWS_DECISIONS], "tensor made plain", "tensors made plain");
         put(reporter, "\n");
     }
     if (!empty(&lists[ROWS_SHARED])) {
@@ -259,11 +264,16 @@ static void text_converted(const struct reporter *reporter, const struct report 
     const struct row_text *lists = report->rows->lists;
     put_path(reporter, report);
     fprintf(reporter->out, "%s, %s\n", tv_kind_what(report->kind), size_text(report->size, size));
-    put_choices(reporter, lists);
+    if (report->torch != NULL)
+        fprintf(reporter->out, "  engine   %s; %s\n", report->torch,
+                report->code_ran ? "CODE OF THE FILE RAN, in the jail: its numbers are what that code said"
+                                 : "weights only, no code of the file ran");
+    put_choices(reporter, lists, report->code_ran);
     if (report->output != NULL)
         put_written(reporter, report);
     if (reporter->verbose) {
         put_lines(reporter, "  made contiguous", &lists[ROWS_CONTIGUOUS]);
+        put_lines(reporter, "  decisions", &lists[ROWS_DECISIONS]);
         put_findings(reporter, report);
     }
     put_tip(reporter, report);

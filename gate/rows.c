@@ -165,6 +165,12 @@ static void on_dropped_object(void *context, tv_span path, tv_span type)
     on_pair(context, &form, path, type);
 }
 
+static void on_decision(void *context, tv_span name, tv_span what)
+{
+    static const struct pair_form form = {ROWS_DECISIONS, "name", "what", ": ", ""};
+    on_pair(context, &form, name, what);
+}
+
 /* DESIGN section 4: the four classes of globals have shorter names than the classes of files. */
 static const char *global_class(tv_class class_)
 {
@@ -243,6 +249,7 @@ struct listener rows_listener(struct rows *rows)
         .dropped_shared = on_dropped_shared,
         .made_contiguous = on_contiguous,
         .dropped_object = on_dropped_object,
+        .decision = on_decision,
         .note = on_note,
         .progress = on_progress,
     };

@@ -17,6 +17,7 @@ enum row_list {
     ROWS_SHARED,
     ROWS_CONTIGUOUS,
     ROWS_OBJECTS,
+    ROWS_DECISIONS,
     ROWS_NOTES,
     ROWS_UNKNOWN,   /* text only: names of reviewed and unknown globals */
     ROWS_DANGEROUS, /* text only: names of dangerous globals */

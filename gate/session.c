@@ -15,6 +15,7 @@ int session_open(struct session *session)
 {
     policy_digest(&session->policy, session->reporter.policy_sha256);
     session->reporter.policy = &session->policy;
+    session->torch.control = -1;
     int error = broker_open(&session->broker, session->stop);
     if (error == 0 && session->namespaces)
         broker_namespaces(&session->broker);
@@ -25,6 +26,7 @@ int session_open(struct session *session)
 
 void session_close(struct session *session)
 {
+    torch_close(&session->torch);
     broker_close(&session->broker);
 }
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "broker.h"
+#include "engine_torch.h"
 #include "input.h"
 #include "policy.h"
 #include "report.h"
@@ -16,6 +17,7 @@
 
 struct session {
     struct broker broker;
+    struct torch_engine torch; /* opened by the caller where it is wanted (engine_torch.h) */
     struct policy policy;
     struct reporter reporter;
     struct progress_to progress;

@@ -1,14 +1,16 @@
-/* Builds the filter from profile.def with libseccomp. Trusts the table alone.
- * Promises: allow what a row allows, kill the process for everything else; nothing partial on failure. */
+/* Builds the filter from profile.def or profile-python.def with libseccomp. Trusts the tables alone.
+ * Promises: allow or answer what a row says, kill the process for everything else; nothing partial on failure. */
 #include <errno.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "filter.h"
 
 #define STRICT       (1u << JAIL_STRICT)
 #define STREAM       (1u << JAIL_STRICT_STREAM)
 #define BATCH        (1u << JAIL_STRICT_BATCH)
+#define PYTHON       (1u << JAIL_PYTHON)
 #define NO_CONDITION {{0}}, 0
 #define CONDITION_FD(n)                                                                                                \
     {                                                                                                                  \
@@ -21,17 +23,35 @@
 #define FD(n)              {CONDITION_FD(n)}, 1
 #define EQUAL(i, v)        {CONDITION_EQ(i, v)}, 1
 #define EQUALS(i, v, j, w) {CONDITION_EQ(i, v), CONDITION_EQ(j, w)}, 2
+#define CONDITION_MASK(i, m, v)                                                                                        \
+    {                                                                                                                  \
+        .argument = (i), .mask = (m), .value = (v)                                                                     \
+    }
+#define MASKED(i, m, v)           {CONDITION_MASK(i, m, v)}, 1
+#define MASKEDS(i, m, v, j, n, w) {CONDITION_MASK(i, m, v), CONDITION_MASK(j, n, w)}, 2
+#define OWN(i)                    {{.argument = (i), .mask = UINT64_MAX, .own_pid = true}}, 1
 
+#define CALL(profiles, name, conditions, reason)   {profiles, SCMP_SYS(name), #name, conditions, reason, 0},
+#define ANSWER(profiles, name, conditions, number) {profiles, SCMP_SYS(name), #name, conditions, #number, number},
 static const struct profile_call calls[] = {
-#define CALL(profiles, name, conditions, reason) {profiles, SCMP_SYS(name), #name, conditions, reason},
 #include "profile.def"
-#undef CALL
 };
+static const struct profile_call python_calls[] = {
+#include "profile-python.def"
+};
+#undef CALL
+#undef ANSWER
 
 const struct profile_call *profile_calls(uint32_t *count)
 {
     *count = sizeof(calls) / sizeof(calls[0]);
     return calls;
+}
+
+const struct profile_call *profile_python_calls(uint32_t *count)
+{
+    *count = sizeof(python_calls) / sizeof(python_calls[0]);
+    return python_calls;
 }
 
 /* exact: libseccomp refuses a rule rather than rewrite it for an architecture that lacks the call. */
@@ -40,10 +60,19 @@ static int add_call(scmp_filter_ctx filter, const struct profile_call *call)
     struct scmp_arg_cmp compare[2];
     for (uint32_t i = 0; i < call->count; i++) {
         const struct profile_condition *c = &call->conditions[i];
-        compare[i] = (struct scmp_arg_cmp){
-            .arg = c->argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = c->mask, .datum_b = c->value};
+        uint64_t value = c->own_pid ? (uint64_t)getpid() : c->value;
+        compare[i] =
+            (struct scmp_arg_cmp){.arg = c->argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = c->mask, .datum_b = value};
     }
-    return seccomp_rule_add_exact_array(filter, SCMP_ACT_ALLOW, call->number, call->count, compare);
+    uint32_t action = call->answer == 0 ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO((uint16_t)call->answer);
+    return seccomp_rule_add_exact_array(filter, action, call->number, call->count, compare);
+}
+
+/* The table that a profile's rows are in. */
+static const struct profile_call *rows_of(enum jail_profile profile, uint32_t *count)
+{
+    bool python = profile == JAIL_PYTHON || profile == JAIL_PYTHON_TELLING;
+    return python ? profile_python_calls(count) : profile_calls(count);
 }
 
 /* Another architecture's calls have other numbers: the default there is to kill one thread, ours is the process.
@@ -65,17 +94,21 @@ static int set_architecture(scmp_filter_ctx filter, uint32_t architecture)
 scmp_filter_ctx filter_make(enum jail_profile profile, uint32_t architecture, int *error)
 {
     *error = ENOMEM;
-    const bool telling = profile == JAIL_STRICT_TELLING;
-    const uint32_t rows = 1u << (telling ? JAIL_STRICT : profile);
+    const bool telling = profile == JAIL_STRICT_TELLING || profile == JAIL_PYTHON_TELLING;
+    const uint32_t rows = 1u << (profile == JAIL_STRICT_TELLING   ? JAIL_STRICT
+                                 : profile == JAIL_PYTHON_TELLING ? JAIL_PYTHON
+                                                                  : profile);
+    uint32_t count = 0;
+    const struct profile_call *table = rows_of(profile, &count);
     scmp_filter_ctx filter = seccomp_init(telling ? SCMP_ACT_TRAP : SCMP_ACT_KILL_PROCESS);
     if (filter == NULL)
         return NULL;
     int failed = set_attributes(filter);
     if (failed == 0)
         failed = set_architecture(filter, architecture);
-    for (uint32_t i = 0; failed == 0 && i < sizeof(calls) / sizeof(calls[0]); i++) {
-        if ((calls[i].profiles & rows) != 0)
-            failed = add_call(filter, &calls[i]);
+    for (uint32_t i = 0; failed == 0 && i < count; i++) {
+        if ((table[i].profiles & rows) != 0)
+            failed = add_call(filter, &table[i]);
     }
     if (failed != 0) {
         seccomp_release(filter);

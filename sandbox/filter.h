@@ -10,6 +10,7 @@
 struct profile_condition {
     uint8_t argument;
     uint64_t mask, value; /* (argument & mask) == value */
+    bool own_pid;         /* the value is the process's own number, as it is when the filter is made */
 };
 
 struct profile_call {
@@ -19,13 +20,16 @@ struct profile_call {
     struct profile_condition conditions[2];
     uint8_t count; /* of conditions */
     const char *reason;
+    int answer; /* 0: allowed; else the call is not made, and answers with this errno */
 };
 
 /* The rows of profile.def; *count receives how many. Static. */
 const struct profile_call *profile_calls(uint32_t *count);
+/* The rows of profile-python.def. */
+const struct profile_call *profile_python_calls(uint32_t *count);
 
 /* The filter of that profile for that architecture (0: this machine's): what is not in the table kills the process
- * (JAIL_STRICT_TELLING: raises SIGSYS), and so does another architecture. NULL, with *error an errno, where libseccomp
+ * (the TELLING ones: raises SIGSYS), and so does another architecture. NULL, with *error an errno, where libseccomp
  * refuses. seccomp_release it. */
 scmp_filter_ctx filter_make(enum jail_profile profile, uint32_t architecture, int *error);
 

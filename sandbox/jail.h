@@ -23,7 +23,8 @@ enum jail_layer {
     JAIL_TIED = 1u << 7,         /* dies with the thread that started it */
     JAIL_NAMESPACES = 1u << 8,   /* where it was asked for: the only process of its pid namespace */
     JAIL_LAYER_COUNT = 9,
-    JAIL_MANDATORY = JAIL_NO_NEW_PRIVS | JAIL_RLIMITS | JAIL_SECCOMP
+    JAIL_MANDATORY = JAIL_NO_NEW_PRIVS | JAIL_RLIMITS | JAIL_SECCOMP,
+    JAIL_PYTHON_MANDATORY = JAIL_MANDATORY | JAIL_LANDLOCK /* a large program: two walls, or it does not run */
 };
 
 /* Profiles of system calls, as data (profile.def). */
@@ -32,6 +33,8 @@ enum jail_profile {
     JAIL_STRICT_STREAM,  /* STRICT and read(2), for a source that is a pipe */
     JAIL_STRICT_TELLING, /* STRICT, but a violation is told (jail_tell_violations) before the process ends */
     JAIL_STRICT_BATCH,   /* STRICT without an output, which may receive one source after the other on JAIL_CHANNEL */
+    JAIL_PYTHON,         /* CPython and torch, imported before: profile-python.def */
+    JAIL_PYTHON_TELLING, /* the same, telling */
     JAIL_PROFILE_COUNT
 };
 
@@ -59,6 +62,7 @@ struct jail_spec {
     char *const *argv;                   /* NULL-terminated; the environment is empty */
     int source, output, report, scratch; /* become 3, 4, 5, 6 */
     struct jail_budget budget;
+    bool prepares; /* it confines itself only later (python_lock.h): it keeps its user and its limits until then */
 };
 
 struct jail_process {

@@ -92,12 +92,12 @@ static int child_steps(struct attempt *attempt)
     if ((error = child_surroundings()) != 0)
         return error;
     attempt->step = "giving up privileges";
-    if ((error = child_privileges()) != 0)
+    if (!attempt->spec->prepares && (error = child_privileges()) != 0)
         return error;
     if ((error = child_user_namespace(attempt->namespaces)) != 0)
         return error;
     attempt->step = "setting resource limits";
-    if ((error = child_limits(&attempt->spec->budget)) != 0)
+    if (!attempt->spec->prepares && (error = child_limits(&attempt->spec->budget)) != 0)
         return error;
     attempt->step = "setting no_new_privs";
     if (prctl(PR_SET_NO_NEW_PRIVS, 1ul, 0ul, 0ul, 0ul) != 0)

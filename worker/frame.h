@@ -39,6 +39,7 @@ enum frame_type {
     FRAME_RESULT, /* u32 frame_outcome, u64 tensors, u64 data bytes, u32 has digest, 32 bytes SHA-256 of the header */
     FRAME_VIOLATION, /* u32 number of a call that the jail does not allow: of a job with `diagnose`, and the last */
     FRAME_OMITTED,   /* u64 findings beyond the TV_FINDINGS_MAX that were sent: once, after them; left out for none */
+    FRAME_DECISION,  /* text name, text: what the torch engine did to that tensor so that it could be written */
     FRAME_TYPE_COUNT
 };
 

@@ -45,6 +45,9 @@ struct job {
     bool batch;              /* the worker stays for more files, and declines what is no safetensors file */
     uint64_t seed;           /* for the name tables: the broker draws it */
     bool skip_unsupported;   /* leave out tensors that safetensors cannot hold */
+    bool container_only;     /* CHECK: container, pickle and storages, but no names of tensors */
+    bool feed;               /* WRITE, COMPARE: the source is a feed of the torch engine (harness/feed.h) */
+    uint64_t feed_kind;      /* then: the tv_kind of the file that it is fed from */
     const char *strip;       /* --strip-prefix, or NULL */
     const char *discard[JOB_LIST_MAX]; /* --discard */
     const char *include[JOB_LIST_MAX]; /* --include */

@@ -106,6 +106,8 @@ static tv_status do_job(struct run *run)
 static tv_status examine(struct run *run)
 {
     tv_status status = TV_OK;
+    if (run->job->feed)
+        return job_feed(run);
     if (run->job->kind == JOB_SELFTEST || run->job->kind == JOB_JUDGE)
         run->kind = TV_KIND_SAFETENSORS;
     else if (run->job->kind == JOB_INDEX)
@@ -153,8 +155,11 @@ static bool changed(const struct stat *before, const struct stat *after)
 static tv_status run_on_source(struct run *run, int *error)
 {
     struct stat before = {0}, after = {0};
-    if (run->job->kind == JOB_SELFTEST)
-        return examine(run);
+    if (run->job->kind == JOB_SELFTEST || run->job->feed) { /* a pipe has no size, and always changes */
+        tv_status done = examine(run);
+        *error = errno;
+        return done;
+    }
     if (!look_at(WORKER_SOURCE, &before)) {
         *error = errno;
         report_kind(run);

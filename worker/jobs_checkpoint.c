@@ -51,7 +51,7 @@ tv_status job_checkpoint(struct run *run)
     bool converts = run->job->kind == JOB_WRITE || run->job->kind == JOB_COMPARE;
     struct ck_options options = {.limits = &run->job->limits,
                                  .key = run->job->key,
-                                 .want_tensors = true,
+                                 .want_tensors = !run->job->container_only,
                                  .whole = !converts,
                                  .skip_unsupported = run->job->skip_unsupported};
     struct checkpoint table;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <compare.h>
+#include <harness/receive.h>
 #include <select.h>
 
 #include "jobs_internal.h"
@@ -12,6 +13,11 @@
 static tv_status carry_out(struct run *run, const struct checkpoint *table, const struct plan *plan)
 {
     report_plan(run, table, plan);
+    if (run->received != NULL) {
+        tv_status status = report_decisions(run, plan);
+        if (status != TV_OK)
+            return status;
+    }
     report_output(run, plan->header_size + plan->data_size);
     run->tensors = plan->items.count;
     run->data_bytes = plan->data_size;
@@ -22,6 +28,8 @@ static tv_status carry_out(struct run *run, const struct checkpoint *table, cons
     digest_of(header, run->digest);
     if (run->job->plan_only)
         return TV_OK;
+    if (run->received != NULL)
+        return received_write(run->received, plan, WORKER_OUTPUT, report_progress, run);
     return plan_write(&run->source, table, plan, WORKER_OUTPUT, report_progress, run, &run->findings);
 }
 
@@ -55,7 +63,9 @@ static tv_status compare_table(struct run *run, const struct checkpoint *table, 
                                       .seed = run->job->seed,
                                       .metadata = kept->pairs,
                                       .pairs = kept->count,
-                                      .no_metadata = kept->none};
+                                      .no_metadata = kept->none,
+                                      .data = run->received == NULL ? NULL : received_compare,
+                                      .data_context = run->received};
     if (syscall(SYS_fstat, WORKER_OUTPUT, &about) != 0)
         return TV_IO;
     output.size = (uint64_t)about.st_size;

@@ -12,8 +12,10 @@
 #define DIGEST_BYTES 32
 
 /* What a job works on, and what it will report in the end. */
+struct received;
 struct run {
     const struct job *job;
+    struct received *received; /* of a job on a feed; else NULL */
     struct source source;
     tv_kind kind;
     tv_findings findings;
@@ -41,6 +43,9 @@ void report_global_rows(struct run *run, const struct checkpoint *table);
 /* What the plan leaves out or changes. */
 void report_plan(struct run *run, const struct checkpoint *table, const struct plan *plan);
 
+/* Rows of what the torch engine's Python decided for the tensors that the plan writes. */
+TV_MUST_CHECK tv_status report_decisions(struct run *run, const struct plan *plan);
+
 /* jobs_digest.c: SHA-256. Prepared, it is faster from the first byte: for who will hash much. */
 void digest_prepare(void);
 void digest_of(tv_span bytes, uint8_t digest[DIGEST_BYTES]);
@@ -50,6 +55,7 @@ void digest_of(tv_span bytes, uint8_t digest[DIGEST_BYTES]);
 TV_MUST_CHECK tv_status job_safetensors(struct run *run); /* CHECK, INSPECT, JUDGE, WRITE, COMPARE */
 TV_MUST_CHECK tv_status job_checkpoint(struct run *run);  /* CHECK, INSPECT, WRITE, COMPARE */
 TV_MUST_CHECK tv_status job_index(struct run *run);
+TV_MUST_CHECK tv_status job_feed(struct run *run); /* WRITE, COMPARE */
 TV_MUST_CHECK tv_status job_selftest(struct run *run);
 /* CHECK of a safetensors file; JUDGE is nothing else. */
 TV_MUST_CHECK tv_status check_safetensors(struct run *run);

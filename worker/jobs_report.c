@@ -1,6 +1,7 @@
 /* The report of a job, frame by frame (frame.h says what is in each). */
 #include "jobs_internal.h"
 
+#include <harness/receive.h>
 #include <view.h>
 
 /* Of all bytes: PROGRESS is sent when at least this part more is done. */
@@ -106,7 +107,7 @@ void report_result(struct run *run, enum frame_outcome outcome)
 static uint64_t place_of(const struct checkpoint *table, const struct ck_tensor *tensor)
 {
     const struct storage *storage = vector_at(&table->storages, tensor->storage);
-    if (storage == NULL || !view_contiguous(tensor))
+    if (storage == NULL || table->is_fed || !view_contiguous(tensor))
         return TV_NO_OFFSET;
     return storage->at +
            tensor->offset * tv_dtype_bits(tensor->dtype) / 8; /* inside the storage, as the reader found */
@@ -147,4 +148,24 @@ void report_plan(struct run *run, const struct checkpoint *table, const struct p
         const struct ck_dropped *dropped = vector_at(&table->dropped, i);
         report_pair(run, FRAME_DROPPED_OBJECT, dropped->path, tv_span_str(dropped->type));
     }
+}
+
+tv_status report_decisions(struct run *run, const struct plan *plan)
+{
+    struct received *received = run->received;
+    tv_status status = received_find_names(received);
+    if (status != TV_OK)
+        return status;
+    for (uint64_t i = 0; i < plan->items.count; i++) {
+        const struct plan_item *item = vector_at(&plan->items, i);
+        const struct ck_tensor *tensor = vector_at(&received->table.tensors, item->tensor);
+        const struct announced *storage = received_storage(received, tensor);
+        if (storage != NULL && !storage->was_contiguous)
+            report_text(run, FRAME_MADE_CONTIGUOUS, tensor->name);
+    }
+    for (uint64_t i = 0; i < received->decisions.count; i++) {
+        const struct decision *decision = vector_at(&received->decisions, i);
+        report_pair(run, FRAME_DECISION, received_name(received, decision->storage), decision->text);
+    }
+    return TV_OK;
 }

@@ -1,15 +1,22 @@
 /* checkpoint_read: one door to all containers (checkpoint.h). */
 #include "../inflate.h"
 #include "reading.h"
+#include "structure.h"
 
-static void open_reading(struct reading *r, struct checkpoint *out)
+void checkpoint_begin(struct checkpoint *out, tv_kind kind, const tv_limits *limits)
 {
     struct budget *budget = &out->budget;
+    *out = (struct checkpoint){.kind = kind, .budget = {limits->memory_bytes}};
     out->pool = (struct pool){.budget = budget};
     out->storages = (struct vector){.each = sizeof(struct storage), .budget = budget};
     out->tensors = (struct vector){.each = sizeof(struct ck_tensor), .budget = budget};
     out->globals = (struct vector){.each = sizeof(struct ck_global), .budget = budget};
     out->dropped = (struct vector){.each = sizeof(struct ck_dropped), .budget = budget};
+}
+
+static void open_reading(struct reading *r)
+{
+    struct budget *budget = &r->out->budget;
     r->slots = (struct vector){.each = sizeof(uint32_t), .budget = budget};
     r->classes = (struct vector){.each = sizeof(uint8_t), .budget = budget};
     r->meanings = (struct vector){.each = sizeof(struct meaning), .budget = budget};
@@ -38,8 +45,8 @@ tv_status checkpoint_read(const struct source *source, tv_kind kind, const struc
 {
     tv_status status = TV_OK;
     struct reading r = {.source = source, .stream = source, .options = options, .out = out, .findings = findings};
-    *out = (struct checkpoint){.kind = kind, .budget = {options->limits->memory_bytes}};
-    open_reading(&r, out);
+    checkpoint_begin(out, kind, options->limits);
+    open_reading(&r);
     if (kind == TV_KIND_TORCH_ZIP || kind == TV_KIND_TORCHSCRIPT)
         status = read_torch_zip(&r);
     else if (kind == TV_KIND_TORCH_LEGACY)
@@ -52,6 +59,18 @@ tv_status checkpoint_read(const struct source *source, tv_kind kind, const struc
         status = read_npz(&r);
     else
         status = refuse_kind(&r, kind);
+    close_reading(&r);
+    return status;
+}
+
+tv_status checkpoint_read_structure(const struct structure *structure, const struct ck_options *options,
+                                    struct checkpoint *out, tv_findings *findings)
+{
+    const struct source source = source_of_memory(structure->pickle);
+    struct reading r = {.source = &source, .stream = &source, .options = options, .out = out, .findings = findings};
+    out->is_fed = true;
+    open_reading(&r);
+    tv_status status = read_structure(&r, structure);
     close_reading(&r);
     return status;
 }

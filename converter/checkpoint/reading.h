@@ -96,5 +96,7 @@ TV_MUST_CHECK tv_status read_torch_zip(struct reading *r);
 TV_MUST_CHECK tv_status read_plain_pickle(struct reading *r);
 TV_MUST_CHECK tv_status read_numpy(struct reading *r);
 TV_MUST_CHECK tv_status read_npz(struct reading *r);
+struct structure;
+TV_MUST_CHECK tv_status read_structure(struct reading *r, const struct structure *structure);
 
 #endif
