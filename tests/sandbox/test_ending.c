@@ -24,7 +24,8 @@ static struct jail_result run_inmate(const char *act, bool apart)
                                    .output = -1,
                                    .report = -1,
                                    .scratch = -1,
-                                   .budget = {256u << 20, 0, 1}};
+                                   .budget = {256u << 20, 0, 1},
+                                   false};
     struct jail_process process;
     struct jail_result result;
     const char *failed_at = "";
@@ -93,7 +94,8 @@ TEST(telling, "the telling jail says which call it was, and ends the process all
                                    -1,
                                    ends[1],
                                    -1,
-                                   {256u << 20, 0, 1}};
+                                   {256u << 20, 0, 1},
+                                   false};
     struct jail_process process;
     struct jail_result result;
     const char *failed_at = "";
@@ -158,7 +160,8 @@ TEST(no_core, "no core file is ever written")
                                    -1,
                                    -1,
                                    -1,
-                                   {256u << 20, 0, 1}};
+                                   {256u << 20, 0, 1},
+                                   false};
     struct jail_process process;
     const char *failed_at = "";
     int status = 0;
