@@ -116,10 +116,9 @@ static void start(struct torch_engine *engine, const struct broker *broker, int 
                                    .source = theirs,
                                    .output = -1,
                                    .report = -1,
-                                   .scratch = -1,
-                                   .prepares = true};
+                                   .scratch = -1};
     const char *failed_at = "taking memory";
-    int error = harness == NULL || lock == NULL ? ENOMEM : jail_start(&spec, &engine->zygote, &failed_at);
+    int error = harness == NULL || lock == NULL ? ENOMEM : jail_start_preparing(&spec, &engine->zygote, &failed_at);
     if (error != 0) {
         fail(engine, TV_FIND_TORCH_FAILED, failed_at, strerror(error));
     } else {

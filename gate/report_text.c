@@ -202,6 +202,7 @@ static void put_written(const struct reporter *reporter, const struct report *re
     if (!report->verified)
         return;
     put(reporter, report->kind == TV_KIND_SHARD_INDEX ? "  verified against what its shards hold"
+                  : report->torch != NULL             ? "  verified bit for bit against a second loading"
                                                       : "  verified bit for bit against the source");
     if (!reporter->reproducible)
         fprintf(reporter->out, report->seconds < 1 ? "; %.3f s in all" : "; %.1f s in all", report->seconds);

@@ -62,7 +62,6 @@ struct jail_spec {
     char *const *argv;                   /* NULL-terminated; the environment is empty */
     int source, output, report, scratch; /* become 3, 4, 5, 6 */
     struct jail_budget budget;
-    bool prepares; /* it confines itself only later (python_lock.h): it keeps its user and its limits until then */
 };
 
 struct jail_process {
@@ -82,6 +81,9 @@ int jail_start(const struct jail_spec *spec, struct jail_process *process, const
  * jail_start: what is in force the inmate says (JAIL_NAMESPACES). They cost a start about half as much again, and hide
  * nothing that the filter leaves in reach; they stand should it fall. */
 int jail_start_apart(const struct jail_spec *spec, struct jail_process *process, const char **failed_at);
+/* The same for a program that has yet to prepare itself with what its user may read (a Python that imports torch), and
+ * confines itself later (python_lock.h): it keeps user, capabilities and limits until then. The budget is not used. */
+int jail_start_preparing(const struct jail_spec *spec, struct jail_process *process, const char **failed_at);
 
 /* How a jailed process ended: one table (ending.c), from wait status and what the keeper did. */
 enum jail_ending {

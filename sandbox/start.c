@@ -20,6 +20,7 @@
 struct attempt {
     const struct jail_spec *spec;
     int namespaces; /* CLONE_NEW…, or 0 */
+    bool prepares;  /* jail_start_preparing */
     pid_t keeper;
     int error;
     const char *step;
@@ -79,6 +80,21 @@ static int child_exec(const struct jail_spec *spec)
     return errno;
 }
 
+/* User, capabilities and limits. */
+static int child_confinement(struct attempt *attempt)
+{
+    int error = 0;
+    attempt->step = "giving up privileges";
+    if ((error = child_privileges()) != 0)
+        return error;
+    if (attempt->namespaces != 0 && (attempt->namespaces & CLONE_NEWUSER) == 0)
+        (void)unshare(CLONE_NEWUSER); /* root's inmate, an ordinary user by now; and what that gave goes again */
+    if ((error = child_capabilities()) != 0)
+        return error;
+    attempt->step = "setting resource limits";
+    return child_limits(&attempt->spec->budget);
+}
+
 static int child_steps(struct attempt *attempt)
 {
     int error = 0;
@@ -91,6 +107,7 @@ static int child_steps(struct attempt *attempt)
     attempt->step = "leaving the process group";
     if ((error = child_surroundings()) != 0)
         return error;
+<<<<<<< HEAD
     attempt->step = "giving up privileges";
     if (!attempt->spec->prepares && (error = child_privileges()) != 0)
         return error;
@@ -98,6 +115,9 @@ static int child_steps(struct attempt *attempt)
         return error;
     attempt->step = "setting resource limits";
     if (!attempt->spec->prepares && (error = child_limits(&attempt->spec->budget)) != 0)
+=======
+    if (!attempt->prepares && (error = child_confinement(attempt)) != 0)
+>>>>>>> 1368738 (The torch engine in man page, JSON and the mutator of frames; tests know its frame)
         return error;
     attempt->step = "setting no_new_privs";
     if (prctl(PR_SET_NO_NEW_PRIVS, 1ul, 0ul, 0ul, 0ul) != 0)
@@ -131,9 +151,10 @@ static pid_t clone_child(struct attempt *attempt, int *pidfd)
     return pid;
 }
 
-static int start(const struct jail_spec *spec, int namespaces, struct jail_process *process, const char **failed_at)
+static int start(const struct jail_spec *spec, int namespaces, bool prepares, struct jail_process *process,
+                 const char **failed_at)
 {
-    struct attempt attempt = {spec, namespaces, getpid(), 0, "creating a process"};
+    struct attempt attempt = {spec, namespaces, prepares, getpid(), 0, "creating a process"};
     sigset_t all, before;
     *process = (struct jail_process){-1, -1, spec->budget.cpu_seconds};
     (void)sigfillset(&all);
@@ -162,7 +183,12 @@ static int start(const struct jail_spec *spec, int namespaces, struct jail_proce
 
 int jail_start(const struct jail_spec *spec, struct jail_process *process, const char **failed_at)
 {
-    return start(spec, 0, process, failed_at);
+    return start(spec, 0, false, process, failed_at);
+}
+
+int jail_start_preparing(const struct jail_spec *spec, struct jail_process *process, const char **failed_at)
+{
+    return start(spec, 0, true, process, failed_at);
 }
 
 /* clone3 has nothing more to offer than clone here, and libc knows how to give clone a stack. Root needs no user
@@ -171,6 +197,6 @@ int jail_start(const struct jail_spec *spec, struct jail_process *process, const
 int jail_start_apart(const struct jail_spec *spec, struct jail_process *process, const char **failed_at)
 {
     const int all = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS;
-    int error = start(spec, geteuid() == 0 ? all : all | CLONE_NEWUSER, process, failed_at);
-    return error != 0 && process->pid < 0 ? start(spec, 0, process, failed_at) : error;
+    int error = start(spec, geteuid() == 0 ? all : all | CLONE_NEWUSER, false, process, failed_at);
+    return error != 0 && process->pid < 0 ? start(spec, 0, false, process, failed_at) : error;
 }

@@ -92,9 +92,7 @@ int main(int argc, char **argv)
         work_through_batch(&job);
     if (job.diagnose)
         jail_tell_violations(send_violation);
-    const struct in_force now = lock(job.feed       ? JAIL_STRICT_STREAM
-                                     : job.diagnose ? JAIL_STRICT_TELLING
-                                                    : JAIL_STRICT);
+    const struct in_force now = lock(job.feed ? JAIL_STRICT_STREAM : job.diagnose ? JAIL_STRICT_TELLING : JAIL_STRICT);
     send_ready(&now);
     /* _exit: libc's farewell would make calls that are no longer allowed. */
     _exit(worker_run(&job));

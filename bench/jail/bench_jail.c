@@ -45,7 +45,7 @@ static void spawn_plain(const char *unused)
 static void start_jailed(const char *layers)
 {
     const char *const argv[] = {"inmate", layers, NULL};
-    const struct jail_spec spec = {inmate, null, (char *const *)(uintptr_t)argv, -1, -1, -1, -1, {1u << 30, 0, 60}, false};
+    const struct jail_spec spec = {inmate, null, (char *const *)(uintptr_t)argv, -1, -1, -1, -1, {1u << 30, 0, 60}};
     struct jail_process process;
     struct jail_result result;
     const char *failed_at = "";
@@ -145,7 +145,7 @@ static long peak_of_worker(void)
         write(ends[1], bytes, sizeof(bytes)) != sizeof(bytes))
         fail("a pipe");
     const struct jail_spec spec = {broker.program, null, (char *const *)(uintptr_t)argv, source, -1,
-                                   ends[1],        -1,   {UINT64_C(4) << 30, 0, 60}, false};
+                                   ends[1],        -1,   {UINT64_C(4) << 30, 0, 60}};
     struct jail_process process;
     const char *failed_at = "";
     if (jail_start(&spec, &process, &failed_at) != 0)

@@ -12,7 +12,7 @@
 static struct bytes made; /* what a worker sends */
 
 struct heard {
-    unsigned tensors, metadata, globals, shared, contiguous, objects, notes, progress;
+    unsigned tensors, metadata, globals, shared, contiguous, objects, decisions, notes, progress;
     struct row_tensor tensor;
     bool dangerous_call;
 };
@@ -45,6 +45,11 @@ static void hear_shared(void *context, tv_span name, tv_span kept)
 static void hear_object(void *context, tv_span path, tv_span type)
 {
     ((struct heard *)context)->objects += tv_span_is(path, "epoch") && tv_span_is(type, "int");
+}
+
+static void hear_decision(void *context, tv_span name, tv_span what)
+{
+    ((struct heard *)context)->decisions += tv_span_is(name, "s") && tv_span_is(what, "written dense");
 }
 
 static void hear_contiguous(void *context, tv_span name)
@@ -81,6 +86,7 @@ static void honest(void)
     add_pair(&made, FRAME_DROPPED_SHARED, "b", "a");
     add_pair(&made, FRAME_DROPPED_OBJECT, "epoch", "int");
     add_note(&made, FRAME_MADE_CONTIGUOUS, "t");
+    add_pair(&made, FRAME_DECISION, "s", "written dense");
     add_note(&made, FRAME_NOTE, "hello");
     add_output(&made, 4096);
     add_progress(&made, 5, 9);
@@ -102,8 +108,8 @@ static void decode(size_t piece, const struct job *job, struct result *r)
 {
     static struct decoder d;
     *r = (struct result){0};
-    const struct listener listener = {&r->heard,       hear_tensor, hear_metadata, hear_global,  hear_shared,
-                                      hear_contiguous, hear_object, hear_note,     hear_progress};
+    const struct listener listener = {&r->heard,       hear_tensor, hear_metadata, hear_global, hear_shared,
+                                      hear_contiguous, hear_object, hear_decision, hear_note,   hear_progress};
     CHECK(decoder_init(&d, job, BUILD, &listener, &r->outcome));
     for (size_t at = 0; at < made.size; at += piece) {
         size_t size = made.size - at < piece ? made.size - at : piece;
@@ -136,7 +142,7 @@ static void check_honest(const struct result *r)
     CHECK(found->offset == 7 && found->a == 8 && found->b == 9 && tv_span_is(tv_finding_subject(found), "weight"));
     CHECK(r->heard.tensors == 3 && r->heard.metadata == 1 && r->heard.globals == 1 && r->heard.dangerous_call);
     CHECK(r->heard.shared == 1 && r->heard.objects == 1 && r->heard.contiguous == 1 && r->heard.notes == 1);
-    CHECK(r->heard.progress == 2);
+    CHECK(r->heard.progress == 2 && r->heard.decisions == 1);
 }
 
 TEST(honest_report, "every frame of an honest report arrives with its values")

@@ -24,8 +24,7 @@ static struct jail_result run_inmate(const char *act, bool apart)
                                    .output = -1,
                                    .report = -1,
                                    .scratch = -1,
-                                   .budget = {256u << 20, 0, 1},
-                                   false};
+                                   .budget = {256u << 20, 0, 1}};
     struct jail_process process;
     struct jail_result result;
     const char *failed_at = "";
@@ -94,8 +93,7 @@ TEST(telling, "the telling jail says which call it was, and ends the process all
                                    -1,
                                    ends[1],
                                    -1,
-                                   {256u << 20, 0, 1},
-                                   false};
+                                   {256u << 20, 0, 1}};
     struct jail_process process;
     struct jail_result result;
     const char *failed_at = "";
@@ -160,8 +158,7 @@ TEST(no_core, "no core file is ever written")
                                    -1,
                                    -1,
                                    -1,
-                                   {256u << 20, 0, 1},
-                                   false};
+                                   {256u << 20, 0, 1}};
     struct jail_process process;
     const char *failed_at = "";
     int status = 0;
