@@ -74,7 +74,7 @@ static const char *limit(const struct python_lock *lock)
 static const char *lock_down(struct python_lock *lock)
 {
     const char *failed = "";
-    if (child_privileges() != 0 || child_capabilities() != 0)
+    if (child_privileges() != 0)
         return "giving up privileges";
     if ((failed = limit(lock)) != NULL)
         return failed;

@@ -87,9 +87,7 @@ static int child_confinement(struct attempt *attempt)
     attempt->step = "giving up privileges";
     if ((error = child_privileges()) != 0)
         return error;
-    if (attempt->namespaces != 0 && (attempt->namespaces & CLONE_NEWUSER) == 0)
-        (void)unshare(CLONE_NEWUSER); /* root's inmate, an ordinary user by now; and what that gave goes again */
-    if ((error = child_capabilities()) != 0)
+    if ((error = child_user_namespace(attempt->namespaces)) != 0)
         return error;
     attempt->step = "setting resource limits";
     return child_limits(&attempt->spec->budget);
@@ -107,17 +105,7 @@ static int child_steps(struct attempt *attempt)
     attempt->step = "leaving the process group";
     if ((error = child_surroundings()) != 0)
         return error;
-<<<<<<< HEAD
-    attempt->step = "giving up privileges";
-    if (!attempt->spec->prepares && (error = child_privileges()) != 0)
-        return error;
-    if ((error = child_user_namespace(attempt->namespaces)) != 0)
-        return error;
-    attempt->step = "setting resource limits";
-    if (!attempt->spec->prepares && (error = child_limits(&attempt->spec->budget)) != 0)
-=======
     if (!attempt->prepares && (error = child_confinement(attempt)) != 0)
->>>>>>> 1368738 (The torch engine in man page, JSON and the mutator of frames; tests know its frame)
         return error;
     attempt->step = "setting no_new_privs";
     if (prctl(PR_SET_NO_NEW_PRIVS, 1ul, 0ul, 0ul, 0ul) != 0)
