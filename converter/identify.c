@@ -71,6 +71,15 @@ static tv_findings *scratch_findings(void)
     return calloc(1, sizeof(tv_findings));
 }
 
+/* A trial that refused says what the file is not; one that ran out of memory says nothing. */
+static tv_status trial_status(tv_status status, const tv_findings *findings)
+{
+    const tv_finding *error = tv_findings_first_error(findings);
+    if (error != NULL && error->id == TV_FIND_LIMIT_MEMORY)
+        return TV_NO_MEMORY;
+    return status == TV_REJECTED ? TV_OK : status;
+}
+
 static tv_status zip_kind(const struct source *source, const tv_limits *limits, tv_span head, tv_kind *kind)
 {
     struct zip zip;
@@ -84,11 +93,14 @@ static tv_status zip_kind(const struct source *source, const tv_limits *limits, 
         look_at_name(((const struct zip_entry *)vector_at(&zip.entries, i))->name, &seen);
     *kind = status == TV_OK ? kind_of_names(&seen) : kind_of_broken_zip(head);
     zip_close(&zip);
+    status = trial_status(status, findings);
     free(findings);
-    return status == TV_REJECTED ? TV_OK : status;
+    return status;
 }
 
-/* Runs what may be a pickle. *stopped: it ran to STOP; *named: it named a global on the way. */
+/* Runs what may be a pickle. *stopped: it ran to STOP, or until a limit stopped it; *named: it named a global on the
+ * way.
+ */
 static tv_status try_pickle(const struct source *source, const tv_limits *limits, bool *stopped, bool *named)
 {
     struct pickle pickle;
@@ -100,11 +112,13 @@ static tv_status try_pickle(const struct source *source, const tv_limits *limits
         return TV_NO_MEMORY;
     pickle_start(&pickle, &budget);
     tv_status status = pickle_run(source, 0, source->size, &options, &pickle, findings);
-    *stopped = status == TV_OK;
+    const tv_finding *error = tv_findings_first_error(findings);
+    *stopped = status == TV_OK || (error != NULL && error->id == TV_FIND_LIMIT_PICKLE);
     *named = pickle.mentions.count != 0;
     pickle_free(&pickle);
+    status = trial_status(status, findings);
     free(findings);
-    return status == TV_REJECTED ? TV_OK : status;
+    return status;
 }
 
 /* The magic number that a legacy checkpoint begins with, as each protocol pickles it. */
@@ -136,7 +150,7 @@ static tv_status pickle_kind(const struct source *source, const tv_limits *limit
     if (*kind == TV_KIND_TORCH_LEGACY || is_surely_pickle(head))
         return TV_OK;
     tv_status status = try_pickle(source, limits, &stopped, &named);
-    if (!stopped && !named)
+    if (status == TV_OK && !stopped && !named)
         *kind = TV_KIND_UNKNOWN;
     return status;
 }

@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.key = hash % 16 == 2 ? "model" : NULL;
     if (hash % 64 == 3)
         limits.memory_bytes = (hash >> 8) % 100000;
-    oracle_ran();
+    oracle_ran(data, size);
     findings_clear(&findings);
     table_open(&table, &source, &options, &findings);
     PROMISE(table.status != TV_REJECTED || tv_findings_first_error(&findings) != NULL);

@@ -95,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const tv_limits limits = small_limits();
     const struct ck_options options = {.limits = &limits, .want_tensors = true};
     uint64_t hash = oracle_hash(data, size);
-    oracle_ran();
+    oracle_ran(data, size);
     c.source = source_of_memory(tv_span_of(data, size));
     findings_clear(&findings);
     table_open(&c.table, &c.source, &options, &findings);

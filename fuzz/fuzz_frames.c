@@ -154,7 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct tail tail = {tv_span_of(data, size)};
     uint8_t piece = tail_u8(&tail), kind = tail_u8(&tail);
     struct job job = {.kind = (enum job_kind)(kind % JOB_COUNT), .limits = tv_limits_default()};
-    oracle_ran();
+    oracle_ran(data, size);
     feed(&whole, &job, tail.rest, tail.rest.size + 1, 0x00);
     feed(&cut, &job, tail.rest, 1 + piece % 31u, 0xff);
     check_same(&whole, &cut);

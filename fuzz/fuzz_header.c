@@ -223,7 +223,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     tv_span bytes = tv_span_of(data, size);
     uint32_t claimed = 0;
-    oracle_ran();
+    oracle_ran(data, size);
     bool good = run(bytes, size);
     if (size >= 4 && tv_span_u32(bytes, size - 4, &claimed)) {
         tv_span head = tv_span_of(data, size - 4);

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct parsed p;
     tv_span bytes = tv_span_of(data, size), head = bytes;
-    oracle_ran();
+    oracle_ran(data, size);
     if (head.size > TV_IDENTIFY_BYTES)
         head.size = TV_IDENTIFY_BYTES;
     tv_kind kind = tv_identify(head, size);

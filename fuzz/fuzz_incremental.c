@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tv_span file = file_of(data, size);
     uint64_t hash = oracle_hash(data, size), right = file.size, more = hash >> 8 & 255;
     uint64_t claimed = hash % 4 > 0 ? right : hash % 8 == 0 ? right + more : right - more % (right + 1);
-    oracle_ran();
+    oracle_ran(data, size);
     run(file, (hash >> 16) % 2 == 0 ? TV_SIZE_UNKNOWN : claimed, (uint8_t)(hash >> 24));
     return 0;
 }

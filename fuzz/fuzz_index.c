@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static tv_findings findings;
     struct shard_index index;
     tv_limits limits = tv_limits_default();
-    oracle_ran();
+    oracle_ran(data, size);
     findings.count = 0;
     tv_status status = shard_index_read(tv_span_of(data, size), &limits, &index, &findings);
     PROMISE(status == TV_OK || status == TV_REJECTED);

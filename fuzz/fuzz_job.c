@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text[size] = '\0';
     for (size_t at = 0; at < size && argc < ARGUMENTS; at += strlen(text + at) + 1)
         argv[argc++] = text + at;
-    oracle_ran();
+    oracle_ran(data, size);
     if (job_from_argv(argc, argv, &job)) {
         PROMISE(job.kind < JOB_COUNT && job.discards <= JOB_LIST_MAX && job.includes <= JOB_LIST_MAX &&
                 job.excludes <= JOB_LIST_MAX);

@@ -1,7 +1,8 @@
 /* The inert machine: any bytes as a pickle, under small limits.
  *
  * Oracles: no limit is exceeded and the budget gets back what it gave; every handle, text and item that the result
- * holds can be followed; STOP is inside; a stream read through a window from a file gives what one in memory gives. */
+ * holds can be followed; STOP is inside; the machine took the operations that a naive walk finds, as many and as far,
+ * and refused at the start of one; a stream read through a window from a file gives what one in memory gives. */
 #define _GNU_SOURCE
 #include <sys/mman.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 
 #include "oracle.h"
 #include "parse.h"
+#include "walk.h"
 
 enum { BUDGET = 1 << 24, OPERATIONS = 20000, OBJECTS = 10000, MEMO = 5000 };
 
@@ -66,6 +68,37 @@ static void follow(const struct pickle *p)
     }
 }
 
+/* What was accepted, operation by operation: the same count up to STOP, and no slot beyond what the limit allows. */
+static void check_walk(tv_span stream, const struct outcome *out)
+{
+    uint64_t at = 0, operations = 0, slots = 0;
+    struct walk_op op = {0};
+    while (op.opcode != '.') {
+        PROMISE(walk_op_at(stream, at, &op));
+        operations++;
+        at = op.next;
+        slots += op.opcode == 0x94; /* MEMOIZE */
+        PROMISE((op.opcode != 'p' && op.opcode != 'q' && op.opcode != 'r') || op.number < MEMO);
+    }
+    PROMISE(operations == out->use.operations && at == out->end && slots <= MEMO);
+}
+
+/* What was refused was refused at the start of the last operation that was begun, or right behind it: where a limit
+ * kept the next from being begun, or where STOP left bytes over. */
+static void check_refused_at(tv_span stream, const struct outcome *out)
+{
+    const tv_finding *error = tv_findings_first_error(&out->findings);
+    uint64_t at = 0;
+    struct walk_op op;
+    for (uint64_t i = 1; i < out->use.operations; i++) {
+        PROMISE(walk_op_at(stream, at, &op));
+        at = op.next;
+    }
+    PROMISE(error != NULL);
+    if (error->offset != at && error->offset != TV_NO_OFFSET)
+        PROMISE(walk_op_at(stream, at, &op) && error->offset == op.next);
+}
+
 static void run(const struct source *source, bool ends_part, uint64_t given, struct outcome *out)
 {
     tv_limits limits = tv_limits_default();
@@ -117,11 +150,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct outcome whole;
     uint64_t hash = oracle_hash(data, size), given = hash % 16 == 0 ? (hash >> 8) % 20000 : BUDGET;
     struct source source = source_of_memory(tv_span_of(data, size));
-    oracle_ran();
+    oracle_ran(data, size);
     run(&source, hash % 2 == 0, given, &whole);
     if (hash % 32 == 1)
         run_from_file(data, size, false, given, &whole);
-    if (whole.status == TV_OK)
+    if (whole.status == TV_OK) {
+        check_walk(tv_span_of(data, size), &whole);
         oracle_accepted();
+    } else {
+        check_refused_at(tv_span_of(data, size), &whole);
+    }
     return 0;
 }

@@ -110,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct tail tail = {tv_span_of(data, size)};
     uint8_t flags = tail_u8(&tail), of = tail_u8(&tail);
-    oracle_ran();
+    oracle_ran(data, size);
     run(tail.rest, (enum report_of)(of % 4), flags, true);
     run(tail.rest, (enum report_of)(of % 4), flags, false);
     return 0;

@@ -151,7 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct recipe recipe;
     struct axis axes[RANK] = {{0}};
     tv_slice slice;
-    oracle_ran();
+    oracle_ran(data, size);
     take_recipe(&front, &recipe);
     if (recipe.elements * tv_dtype_bits(recipe.dtype) % 8 != 0)
         return 0; /* no tensor: the reader refuses it */

@@ -222,7 +222,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct front front = front_of(data, size);
     uint64_t file_size = 0, ours_size = 0;
     uint8_t *ours = NULL;
-    oracle_ran();
+    oracle_ran(data, size);
     take_recipe(&front, &recipe);
     file_size = write_naively(&recipe, &text);
     parse(&p, tv_span_of(text.bytes, text.size), file_size, 0);

@@ -1,8 +1,8 @@
 /* The zip directory: archives of any bytes.
  *
  * Oracles: in what is accepted, local headers, data and descriptors tile the file up to the directory, each local
- * header repeats its row's name, names are unique and found again; whatever happens, the budget gets back what it
- * gave, and zip_open accepts nothing that zip_list refuses. */
+ * header repeats its row's name and sizes, what is stored is as large as its content, names are unique and found again;
+ * whatever happens, the budget gets back what it gave, and zip_open accepts nothing that zip_list refuses. */
 #include <archive/zip.h>
 
 #include "oracle.h"
@@ -33,6 +33,14 @@ static const struct zip_entry *entry_at(const struct zip *zip, uint64_t at)
     return found;
 }
 
+/* The sizes in a local header are the row's, or left to a zip64 field, or, with a data descriptor, to that. */
+static void check_sizes(const struct zip_entry *e, uint64_t packed, uint64_t size)
+{
+    bool deferred = (e->flags & ZIP_FLAG_DESCRIPTOR) != 0 && packed == 0 && size == 0;
+    PROMISE(deferred || packed == UINT32_MAX || packed == e->packed);
+    PROMISE(deferred || size == UINT32_MAX || size == e->size);
+}
+
 /* Walks the file from its first byte: local header, data, descriptor, and so on up to the directory. */
 static void check_tiling(const struct zip *zip, tv_span bytes)
 {
@@ -46,6 +54,8 @@ static void check_tiling(const struct zip *zip, tv_span bytes)
         PROMISE(e->data_at == at + LOCAL_SIZE + name_size + extra_size);
         PROMISE(e->data_at <= bytes.size && e->packed <= bytes.size - e->data_at);
         PROMISE(number_at(bytes, at + 8, 2) == e->method && number_at(bytes, at + 6, 2) == e->flags);
+        PROMISE(e->method != ZIP_STORED || e->packed == e->size);
+        check_sizes(e, number_at(bytes, at + 18, 4), number_at(bytes, at + 22, 4));
         at = e->data_at + e->packed;
         if ((e->flags & ZIP_FLAG_DESCRIPTOR) != 0) {
             PROMISE(number_at(bytes, at, 4) == 0x08074b50 && number_at(bytes, at + 4, 4) == e->crc);
@@ -81,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const uint64_t given = oracle_hash(data, size) % 16 == 0 ? 300 : BUDGET;
     struct budget budget = {given};
     struct zip zip;
-    oracle_ran();
+    oracle_ran(data, size);
     findings_clear(&findings);
     tv_status listed = zip_list(&source, &limits, &budget, &zip, &findings);
     check_refusal(listed, &findings, size);

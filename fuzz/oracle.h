@@ -19,10 +19,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
         }                                                                                                              \
     } while (0)
 
-/* Inputs that reached acceptance, and inputs in all: printed at exit where FUZZ_SHARE is set in the environment. A
- * target below 5 % needs a mutator. */
+/* Every target calls oracle_ran for each input, and oracle_accepted where it reached acceptance: the share is printed
+ * at exit where FUZZ_SHARE is set in the environment. A target below 5 % needs a mutator. The latest of the accepted
+ * inputs are kept for the mutators (mutate/entry.c). */
+void oracle_ran(const uint8_t *data, size_t size);
 void oracle_accepted(void);
-void oracle_ran(void);
+/* Copies one of the kept inputs, chosen by `which`, to `into`; returns its size, or 0 where there is none that fits. */
+size_t oracle_kept(uint64_t which, uint8_t *into, size_t capacity);
 
 /* A number that depends on every byte: where a target needs a choice that must not cost bytes of the input. FNV-1a. */
 static inline uint64_t oracle_hash(const uint8_t *data, size_t size)

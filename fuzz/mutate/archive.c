@@ -10,7 +10,10 @@ struct entry {
     const uint8_t *name, *data;
     size_t name_size, size;
     size_t header_at; /* where it was written */
-    uint32_t crc;
+    size_t stated;    /* the size that every record says, beside the packed size, which is true */
+    uint32_t crc, crc_lie;
+    const struct entry *header_of; /* whose local header the row points at, or NULL: its own */
+    bool lies;                     /* about its size */
 };
 
 struct archive {
@@ -36,8 +39,9 @@ static uint32_t crc_of(const uint8_t *data, size_t size)
 static bool take_row(struct archive *a, const uint8_t *data, size_t size, size_t *at)
 {
     struct entry *e = &a->entries[a->count];
-    if (size - *at < ROW_SIZE || get_le(data, size, *at, 4) != 0x02014b50 || a->count == ENTRIES_MOST)
+    if (a->count == ENTRIES_MOST || size - *at < ROW_SIZE || get_le(data, size, *at, 4) != 0x02014b50)
         return false;
+    *e = (struct entry){0};
     size_t header = (size_t)get_le(data, size, *at + 42, 4);
     e->name_size = (size_t)get_le(data, size, *at + 28, 2);
     e->size = (size_t)get_le(data, size, *at + 20, 4);
@@ -83,14 +87,15 @@ static void put_entry(struct buffer *out, const struct archive *a, struct entry 
     size_t pad = (64 - (out->size + LOCAL_SIZE + e->name_size + 4) % 64) % 64;
     bool later = a->descriptors;
     e->header_at = out->size;
-    e->crc = crc_of(e->data, e->size);
+    e->crc = crc_of(e->data, e->size) ^ e->crc_lie;
+    e->stated = e->lies ? e->stated : e->size;
     put_le(out, 0x04034b50, 4);
     put_le(out, 0, 2);
     put_le(out, later ? 0x808 : 0x800, 2);
     put_le(out, 0, 6); /* method, time, date */
     put_le(out, later ? 0 : e->crc, 4);
     put_le(out, later ? 0 : e->size, 4);
-    put_le(out, later ? 0 : e->size, 4);
+    put_le(out, later ? 0 : e->stated, 4);
     put_le(out, e->name_size, 2);
     put_le(out, a->padded ? pad + 4 : 0, 2);
     put(out, e->name, e->name_size);
@@ -101,7 +106,7 @@ static void put_entry(struct buffer *out, const struct archive *a, struct entry 
     put_le(out, 0x08074b50, 4);
     put_le(out, e->crc, 4);
     put_le(out, e->size, 4);
-    put_le(out, e->size, 4);
+    put_le(out, e->stated, 4);
 }
 
 /* A number in a record, and how many bytes it has there. */
@@ -127,11 +132,11 @@ static void put_row(struct buffer *out, const struct archive *a, const struct en
         {0, 6}, /* method, time, date */
         {e->crc, 4},
         {e->size, 4},
-        {e->size, 4},
+        {e->stated, 4},
         {e->name_size, 2},
         {0, 8}, /* extra, comment, disk, attributes */
         {0, 4},
-        {e->header_at, 4},
+        {e->header_of == NULL ? e->header_at : e->header_of->header_at, 4},
     };
     PUT_NUMBERS(out, row);
     put(out, e->name, e->name_size);
@@ -266,6 +271,19 @@ static void edit_list(struct archive *a, struct rng *rng)
     }
 }
 
+/* A lie that every record repeats: of the content's size, of its checksum, of where its local header is. */
+static void edit_lie(const struct archive *a, struct entry *e, struct rng *rng)
+{
+    switch (rng_below(rng, 3)) {
+    case 0:
+        e->lies = true;
+        e->stated = rng_one_in(rng, 2) ? e->size + 1 - rng_below(rng, 3) : (size_t)rng_number(rng);
+        break;
+    case 1: e->crc_lie = (uint32_t)rng_number(rng); break;
+    default: e->header_of = &a->entries[rng_below(rng, a->count)]; break;
+    }
+}
+
 static void edit(struct archive *a, struct rng *rng)
 {
     struct entry *pickle = find(a, "/data.pkl"), *any = &a->entries[rng_below(rng, a->count)];
@@ -277,6 +295,7 @@ static void edit(struct archive *a, struct rng *rng)
     case 4: a->descriptors = !a->descriptors; break;
     case 5: a->padded = !a->padded; break;
     case 6: a->wide = !a->wide; break;
+    case 7: edit_lie(a, any, rng); break;
     default: edit_data(pickle == NULL ? any : pickle, rng, true); break;
     }
 }
@@ -335,28 +354,27 @@ static void break_record(const struct archive *a, struct buffer *out, struct rng
 
 /* ---- the mutator ---- */
 
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
+size_t mutate_input(uint8_t *data, size_t size, size_t max_size, struct rng *rng)
 {
     static uint8_t copy[WHOLE_MOST], whole[WHOLE_MOST];
     static struct archive archive;
-    struct rng rng = {seed};
     struct buffer out = {whole, 0, max_size < WHOLE_MOST ? max_size : WHOLE_MOST, false};
-    if (plain_only() || size > WHOLE_MOST || rng_one_in(&rng, 15))
+    if (size > WHOLE_MOST || rng_one_in(rng, 15))
         return LLVMFuzzerMutate(data, size, max_size);
     if (size > 0)
         memcpy(copy, data, size);
     if (!take_apart(&archive, copy, size))
-        return size > 0 && (data[0] == 0x80 || data[0] == '(') ? mutate_pickle(data, size, max_size, &rng)
+        return size > 0 && (data[0] == 0x80 || data[0] == '(') ? mutate_pickle(data, size, max_size, rng)
                                                                : LLVMFuzzerMutate(data, size, max_size);
     made = (struct buffer){spare, 0, sizeof spare, false};
-    bool only_break = rng_one_in(&rng, 8);
-    for (size_t rounds = only_break ? 0 : 1 + rng_below(&rng, 2); rounds > 0; rounds--)
-        edit(&archive, &rng);
+    bool only_break = rng_one_in(rng, 8);
+    for (size_t rounds = only_break ? 0 : 1 + rng_below(rng, 2); rounds > 0; rounds--)
+        edit(&archive, rng);
     put_together(&archive, &out);
     if (out.full || made.full)
         return LLVMFuzzerMutate(data, size, max_size);
-    if (only_break || rng_one_in(&rng, 10))
-        break_record(&archive, &out, &rng);
+    if (only_break || rng_one_in(rng, 10))
+        break_record(&archive, &out, rng);
     memcpy(data, out.bytes, out.size);
     return out.size;
 }

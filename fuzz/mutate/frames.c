@@ -196,13 +196,12 @@ static void straighten(struct frames *f, struct rng *rng)
     insert(f, f->count, result);
 }
 
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
+size_t mutate_input(uint8_t *data, size_t size, size_t max_size, struct rng *rng)
 {
     static uint8_t copy[1 << 16];
     static struct frames frames;
-    struct rng rng = {seed};
     uint8_t choices[CHOICES] = {0};
-    if (plain_only() || size > sizeof copy || max_size < 64 || rng_one_in(&rng, 10))
+    if (size > sizeof copy || rng_one_in(rng, 10))
         return LLVMFuzzerMutate(data, size, max_size);
     made_left = (struct buffer){made, 0, sizeof made, false};
     if (size >= CHOICES)
@@ -211,16 +210,16 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     if (body > 0)
         memcpy(copy, data, body);
     split(&frames, copy, body);
-    for (size_t rounds = 1 + rng_below(&rng, 3); rounds > 0; rounds--)
-        edit(&frames, &rng);
-    if (rng_one_in(&rng, 3))
-        straighten(&frames, &rng);
-    if (rng_one_in(&rng, 4))
-        choices[rng_below(&rng, CHOICES)] = (uint8_t)rng_next(&rng);
+    for (size_t rounds = 1 + rng_below(rng, 3); rounds > 0; rounds--)
+        edit(&frames, rng);
+    if (rng_one_in(rng, 3))
+        straighten(&frames, rng);
+    if (rng_one_in(rng, 4))
+        choices[rng_below(rng, CHOICES)] = (uint8_t)rng_next(rng);
     struct buffer out = {data, 0, max_size - CHOICES, false};
     for (size_t i = 0; i < frames.count && frames.items[i].size + 8 <= out.capacity - out.size; i++) {
-        put_le(&out, rng_one_in(&rng, 200) ? rng_number(&rng) : frames.items[i].type, 4);
-        put_le(&out, rng_one_in(&rng, 200) ? rng_number(&rng) : frames.items[i].size, 4);
+        put_le(&out, rng_one_in(rng, 200) ? rng_number(rng) : frames.items[i].type, 4);
+        put_le(&out, rng_one_in(rng, 200) ? rng_number(rng) : frames.items[i].size, 4);
         put(&out, frames.items[i].payload, frames.items[i].size);
     }
     out.capacity = max_size;

@@ -426,20 +426,19 @@ static uint64_t mutate_text(const uint8_t *text, size_t size, struct buffer *out
     return data;
 }
 
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
+size_t mutate_input(uint8_t *data, size_t size, size_t max_size, struct rng *rng)
 {
     static uint8_t copy[TEXT_MOST];
-    struct rng rng = {seed};
-    if (plain_only() || max_size < 64 || rng_one_in(&rng, 10))
+    if (rng_one_in(rng, 10))
         return LLVMFuzzerMutate(data, size, max_size);
     uint64_t length = get_le(data, size, 0, 8);
     size_t have = size < 12 ? 0 : size - 12;
     size_t text = length < have ? (size_t)length : have;
     struct buffer out = {copy, 8, max_size - 4 < sizeof copy ? max_size - 4 : sizeof copy, false};
-    uint64_t claimed = mutate_text(data + (size < 12 ? 0 : 8), text, &out, &rng);
+    uint64_t claimed = mutate_text(data + (size < 12 ? 0 : 8), text, &out, rng);
     struct buffer whole = {data, 0, max_size, false};
-    put_le(&whole, rng_one_in(&rng, 12) ? rng_number(&rng) : out.size - 8, 8);
+    put_le(&whole, rng_one_in(rng, 12) ? rng_number(rng) : out.size - 8, 8);
     put(&whole, copy + 8, out.size - 8);
-    put_le(&whole, rng_one_in(&rng, 12) ? rng_number(&rng) : claimed, 4);
+    put_le(&whole, rng_one_in(rng, 12) ? rng_number(rng) : claimed, 4);
     return whole.size;
 }

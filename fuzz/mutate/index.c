@@ -84,10 +84,9 @@ static size_t make(uint8_t *data, size_t max_size, struct rng *rng)
     return b.size;
 }
 
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
+size_t mutate_input(uint8_t *data, size_t size, size_t max_size, struct rng *rng)
 {
-    struct rng rng = {seed};
-    if (plain_only() || rng_one_in(&rng, 2))
+    if (rng_one_in(rng, 2))
         return LLVMFuzzerMutate(data, size, max_size);
-    return make(data, max_size, &rng);
+    return make(data, max_size, rng);
 }

@@ -11,18 +11,6 @@
 
 /* libFuzzer's own mutation, at random, with its dictionary. */
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
-/* What libFuzzer calls where a mutator is linked in. */
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
-
-/* FUZZ_PLAIN in the environment turns the structure off: how the gain of a mutator is measured. */
-static inline bool plain_only(void)
-{
-    static int plain = -1;
-    if (plain < 0)
-        plain = getenv("FUZZ_PLAIN") != NULL;
-    return plain == 1;
-}
-
 struct rng {
     uint64_t state;
 };
@@ -58,6 +46,9 @@ static inline uint64_t rng_number(struct rng *rng)
     default: return rng_next(rng) >> shift;
     }
 }
+
+/* What each mutator defines, and entry.c calls: changes the input in place and returns its new size. */
+size_t mutate_input(uint8_t *data, size_t size, size_t max_size, struct rng *rng);
 
 /* Bytes that are being put together. What does not fit is left out, and `full` says so. */
 struct buffer {

@@ -319,7 +319,7 @@ size_t mutate_pickle(uint8_t *data, size_t size, size_t max_size, struct rng *rn
     static struct operations operations;
     static uint8_t copy[ARGUMENT_MOST];
     struct buffer out = {data, 0, max_size, false};
-    if (plain_only() || size > sizeof copy || max_size < 2 || rng_one_in(rng, 12))
+    if (size > sizeof copy || max_size < 2 || rng_one_in(rng, 12))
         return LLVMFuzzerMutate(data, size, max_size);
     if (size > 0)
         memcpy(copy, data, size);

@@ -122,6 +122,20 @@ TEST(polyglots, "a safetensors file that is a zip archive or a pickle too is tol
     free_bytes(&a.bytes);
 }
 
+/* Bytes without PROTO that run for longer than a limit allows, before they name anything. */
+TEST(limits_do_not_hide_pickles, "what a limit stops while it runs as a pickle is one; without memory, nobody knows")
+{
+    char text[] = "N0N0N0N0N0N0N0N0N0N0cos\nsystem\n(S'true'\ntR.";
+    struct source source = source_of_memory(tv_span_str(text));
+    tv_limits limits = tv_limits_default();
+    tv_kind kind = TV_KIND_UNKNOWN;
+    limits.pickle_ops = 10;
+    CHECK(source_identify(&source, &limits, &kind) == TV_OK && kind == TV_KIND_PICKLE);
+    limits = tv_limits_default();
+    limits.memory_bytes = 16;
+    CHECK(source_identify(&source, &limits, &kind) == TV_NO_MEMORY && kind == TV_KIND_PICKLE);
+}
+
 int main(int argc, char **argv)
 {
     return run_tests(argc, argv);
