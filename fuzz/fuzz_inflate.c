@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct deflated part = {inflater_new(&file), 0, file.size};
     PROMISE(part.inflater != NULL);
     const struct source source = source_of_deflated(&part, claimed);
-    oracle_ran();
+    oracle_ran(data, size);
     tv_status status = inflate_check(&source, &crc, &trouble);
     PROMISE(status == TV_OK ? trouble == NULL : status == TV_REJECTED && trouble != NULL);
     if (status == TV_OK) {
