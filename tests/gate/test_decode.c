@@ -460,6 +460,20 @@ TEST(every_lie, "each lie stops the decoder for good, and it says why, however t
     }
 }
 
+TEST(accept_after_violation, "who has told of a violation says nothing more, and is never done")
+{
+    struct job job = write_job();
+    job.diagnose = true;
+    honest_start();
+    told_unasked();
+    decode(made.size, &job, &once);
+    CHECK(once.state == DECODE_FINE && !once.finished);
+    add_result(&made, OUTCOME_DONE, 0);
+    decode(made.size, &job, &once);
+    CHECK_MSG(once.state == DECODE_LIE && !once.finished, "%s", once.why);
+    CHECK(strcmp(once.why, "RESULT: out of order") == 0);
+}
+
 TEST(rows_before_kind, "rows and a DONE before KIND are lies; findings are not")
 {
     const struct job job = write_job();

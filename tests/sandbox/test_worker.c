@@ -326,6 +326,15 @@ static bool install(const struct oddity *odd)
     return error == 0 && seccomp_load(filter) == 0;
 }
 
+/* Has the doctor a row that is not good? */
+static bool doctor_says(void)
+{
+    for (unsigned i = 0; i < doctor.count; i++)
+        if (doctor.rows[i].state != DOCTOR_GOOD)
+            return true;
+    return false;
+}
+
 /* In a child, since a filter stays: the whole outcome comes back through a pipe. */
 static bool selftest_on(const struct oddity *odd)
 {
@@ -343,6 +352,8 @@ static bool selftest_on(const struct oddity *odd)
         doctor_examine(&broker, 0, &doctor);
         if (doctor.works != works)
             _exit(4);
+        if ((odd->missing != 0 || odd->refused != NULL) && !doctor_says())
+            _exit(5);
         _exit(write(ends[1], &outcome, sizeof(outcome)) == (ssize_t)sizeof(outcome) ? works : 3);
     }
     (void)close(ends[1]);
@@ -354,6 +365,7 @@ static bool selftest_on(const struct oddity *odd)
     int status = 0;
     CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
     CHECK_MSG(WEXITSTATUS(status) != 4, "%s: the doctor is of another opinion than a job", odd->what);
+    CHECK_MSG(WEXITSTATUS(status) != 5, "%s: the doctor says nothing of it", odd->what);
     CHECK(have == sizeof(outcome));
     return WEXITSTATUS(status) == 1;
 }
