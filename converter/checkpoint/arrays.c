@@ -92,8 +92,8 @@ static const char *read_buffered(const struct reading *r, const struct record *r
 }
 
 /* A storage for the bytes, and a view over all of it. */
-static tv_status add_view(struct reading *r, const struct numpy_header *header, const struct part *part,
-                          struct ck_tensor *view)
+static tv_status add_array_view(struct reading *r, const struct numpy_header *header, const struct part *part,
+                                struct ck_tensor *view)
 {
     struct storage *storage = vector_push(&r->out->storages);
     uint8_t *class_ = vector_push(&r->classes);
@@ -135,7 +135,7 @@ tv_status read_array_record(struct reading *r, const struct record *record, stru
         *why = not_numpys;
         return TV_OK;
     }
-    return add_view(r, &header, &part, view);
+    return add_array_view(r, &header, &part, view);
 }
 
 /* Are the low halves of all floats of that storage zero, so that bfloat16 holds them exactly? */

@@ -49,6 +49,8 @@ tv_status checkpoint_read(const struct source *source, tv_kind kind, const struc
     open_reading(&r);
     if (kind == TV_KIND_TORCH_ZIP || kind == TV_KIND_TORCHSCRIPT)
         status = read_torch_zip(&r);
+    else if (kind == TV_KIND_TORCH_TAR)
+        status = read_torch_tar(&r);
     else if (kind == TV_KIND_TORCH_LEGACY)
         status = read_torch_legacy(&r);
     else if (kind == TV_KIND_PICKLE)

@@ -41,6 +41,8 @@ struct reading {
     struct pickle pickle;
     void *container; /* of the storage finder */
     find_storage find;
+    /* Reads persistent ids of another form than torch's storages; or NULL. */
+    tv_status (*read_id)(struct reading *r, const struct record *record, struct meaning *out);
     bool is_nested;         /* a stream inside a pickle: holds no further ones */
     bool is_big_endian;     /* the storages */
     bool is_legacy;         /* persistent ids have a sixth item, and may stand for classes */
@@ -74,6 +76,12 @@ struct storage_id {
 /* Reads a persistent id, which must be exactly as torch writes it. *is_storage is false for a class. */
 TV_MUST_CHECK tv_status read_storage_id(struct reading *r, const struct record *record, struct storage_id *id,
                                         bool *is_storage);
+/* A new storage, whose first reference is that meaning: sets its index. */
+TV_MUST_CHECK tv_status add_storage(struct reading *r, const struct place *place, tv_span key, struct meaning *out);
+/* A view of a storage, with shape, strides and offset set: checked, completed, and what *out means. For messages: what
+ * it is, and where the source says so. */
+TV_MUST_CHECK tv_status add_view(struct reading *r, const char *what, uint64_t offset, const struct meaning *storage,
+                                 unsigned dtype, struct ck_tensor *view, struct meaning *out);
 /* Interprets every record: storages and tensors, each checked. */
 TV_MUST_CHECK tv_status find_meanings(struct reading *r);
 /* Walks from the root to the tensors, names them, and fills the table. */
@@ -91,6 +99,7 @@ TV_MUST_CHECK tv_status bytes_of(struct reading *r, uint32_t handle, struct part
 TV_MUST_CHECK tv_status read_nested_storage(struct reading *r, const struct record *record, struct meaning *out);
 
 /* The containers. Each fills r->out and adds findings. */
+TV_MUST_CHECK tv_status read_torch_tar(struct reading *r);
 TV_MUST_CHECK tv_status read_torch_legacy(struct reading *r);
 TV_MUST_CHECK tv_status read_torch_zip(struct reading *r);
 TV_MUST_CHECK tv_status read_plain_pickle(struct reading *r);

@@ -136,16 +136,52 @@ static uint8_t number_size(const struct torch_dtype_info *info)
     return size > 1 && size <= 8 ? size : 0;
 }
 
+/* Keeps a view, which is what a record means. */
+static tv_status take_view(struct reading *r, const struct ck_tensor *view, struct meaning *out)
+{
+    struct ck_tensor *place = vector_push(&r->views);
+    if (place == NULL)
+        return refuse_memory(r->findings);
+    *place = *view;
+    *out = (struct meaning){.what = MEANS_TENSOR, .index = (uint32_t)(r->views.count - 1)};
+    return TV_OK;
+}
+
+/* A view whose dimensions are read: checked, its type set, and kept. */
+static tv_status keep_view(const struct call *c, const struct meaning *storage, unsigned dtype, struct ck_tensor *view,
+                           struct meaning *out)
+{
+    bool possible = true;
+    const struct torch_dtype_info *info = torch_dtype_info_of(dtype);
+    view->dtype = info->dtype;
+    view->source_dtype = info->name;
+    view->storage = storage->index;
+    view->swap = c->r->is_big_endian ? number_size(info) : 0;
+    tv_status status = check_bounds(c, view, info->size, storage->count * torch_dtype_info_of(storage->dtype)->size);
+    view->offset += storage->first;
+    if (status == TV_OK)
+        status = unpack_pairs(c, view, &possible);
+    if (status == TV_OK && !possible) {
+        *out = (struct meaning){.what = MEANS_UNSUPPORTED, .why = "a view that takes packed pairs of values apart"};
+        return TV_OK;
+    }
+    return status == TV_OK ? take_view(c->r, view, out) : status;
+}
+
+tv_status add_view(struct reading *r, const char *what, uint64_t offset, const struct meaning *storage, unsigned dtype,
+                   struct ck_tensor *view, struct meaning *out)
+{
+    const struct call c = {.r = r, .name = what, .offset = offset};
+    return keep_view(&c, storage, dtype, view, out);
+}
+
 /* The view that (storage, offset, size, stride) are, as elements of that type. */
 static tv_status make_view(const struct call *c, unsigned dtype, struct meaning *out)
 {
     struct reading *r = c->r;
-    const struct torch_dtype_info *info = torch_dtype_info_of(dtype);
     const struct meaning *storage = meaning_of(r, arg(c, 0));
     uint32_t size = unwrap_size(r, arg(c, 2)), stride = unwrap_size(r, arg(c, 3));
-    struct ck_tensor view = {.dtype = info->dtype, .source_dtype = info->name, .storage = storage->index};
-    if (r->is_big_endian)
-        view.swap = number_size(info);
+    struct ck_tensor view = {0};
     if (!pickle_unsigned(&r->pickle, arg(c, 1), &view.offset))
         return bad_call(c, "an offset that is no number from 0 on");
     if (!pickle_is(&r->pickle, size, V_TUPLE) || !pickle_is(&r->pickle, stride, V_TUPLE))
@@ -154,27 +190,12 @@ static tv_status make_view(const struct call *c, unsigned dtype, struct meaning 
     if (pickle_value(&r->pickle, stride)->size != rank)
         return bad_call(c, "size and stride of different lengths");
     if (rank > r->options->limits->rank)
-        return too_large(c, vector_at(&r->out->storages, view.storage), "rank");
+        return too_large(c, vector_at(&r->out->storages, storage->index), "rank");
     view.rank = (uint16_t)rank;
     tv_status status = read_dimensions(c, size, rank, &view.shape);
     if (status == TV_OK)
         status = read_dimensions(c, stride, rank, &view.stride);
-    if (status == TV_OK)
-        status = check_bounds(c, &view, info->size, storage->count * torch_dtype_info_of(storage->dtype)->size);
-    view.offset += storage->first;
-    bool possible = true;
-    if (status == TV_OK)
-        status = unpack_pairs(c, &view, &possible);
-    if (status == TV_OK && !possible) {
-        *out = (struct meaning){.what = MEANS_UNSUPPORTED, .why = "a view that takes packed pairs of values apart"};
-        return TV_OK;
-    }
-    struct ck_tensor *place = status == TV_OK ? vector_push(&r->views) : NULL;
-    if (place == NULL)
-        return status != TV_OK ? status : refuse_memory(r->findings);
-    *place = view;
-    *out = (struct meaning){.what = MEANS_TENSOR, .index = (uint32_t)(r->views.count - 1)};
-    return TV_OK;
+    return status == TV_OK ? keep_view(c, storage, dtype, &view, out) : status;
 }
 
 /* Backward hooks: an empty OrderedDict, or None in old files. */
@@ -310,17 +331,6 @@ static tv_status unwrap_type(struct call *c)
     return TV_OK;
 }
 
-/* A view that was made elsewhere becomes what the record means. */
-static tv_status take_view(struct reading *r, const struct ck_tensor *view, struct meaning *out)
-{
-    struct ck_tensor *place = vector_push(&r->views);
-    if (place == NULL)
-        return refuse_memory(r->findings);
-    *place = *view;
-    *out = (struct meaning){.what = MEANS_TENSOR, .index = (uint32_t)(r->views.count - 1)};
-    return TV_OK;
-}
-
 /* An array that a record is: a view, or why it is none. */
 static tv_status take_array(struct reading *r, const struct record *record, unsigned dtype, struct meaning *out)
 {
@@ -413,7 +423,7 @@ static tv_status check_again(struct reading *r, const struct record *record, con
                                                 torch_dtype_info_of(again->dtype)->name, bytes, 0});
 }
 
-static tv_status add_storage(struct reading *r, const struct place *place, tv_span key, struct meaning *out)
+tv_status add_storage(struct reading *r, const struct place *place, tv_span key, struct meaning *out)
 {
     struct storage *storage = vector_push(&r->out->storages);
     uint8_t *class_ = vector_push(&r->classes);
@@ -541,7 +551,7 @@ static tv_status find_meaning(struct reading *r, const struct record *record, en
                               struct meaning *out)
 {
     if (record->how == HOW_PERSISTENT)
-        return read_persistent(r, record, out);
+        return r->read_id != NULL ? r->read_id(r, record, out) : read_persistent(r, record, out);
     if (role == ROLE_LOAD_BYTES)
         return read_nested_storage(r, record, out);
     if (role == ROLE_NUMPY_ARRAY || role == ROLE_NUMPY_BUFFER)

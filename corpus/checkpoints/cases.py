@@ -3,6 +3,7 @@
 Every number comes from a hash of its case's name, so that any torch that can write a case writes the same values;
 NaNs, infinities and negative zeros are among them, because bits are compared and not numbers.
 """
+import argparse
 import hashlib
 from collections import OrderedDict
 
@@ -26,7 +27,7 @@ class Case:
 def case(name, about, since=1, save=None, **expect):
     """Registers a function as the case `name`, for torch major version `since` and later.
 
-    expect: kind, check (verdict), findings (ids of check), convert (verdict), convert_findings, key (--key), and
+    expect: kind, check (verdict), findings (ids of check), convert (verdict), convert_findings, key (--key), torch (the only releases that load it), and
     reference: "identical" where the reference's steps write the same bytes, else why they do not."""
     def register(make):
         CASES[name] = Case(make, about, since, save or {}, expect)
@@ -324,6 +325,37 @@ def dotted_root():
       reference="refuses protocol 4")
 def protocol_4():
     return under_state_dict()
+
+
+@case("protocol-3", "protocol 3", save={"pickle_protocol": 3}, reference="refuses protocol 3")
+def protocol_3():
+    return under_state_dict()
+
+
+@case("protocol-5", "protocol 5", save={"pickle_protocol": 5}, reference="refuses protocol 5")
+def protocol_5():
+    return under_state_dict()
+
+
+@case("conj-neg", "conjugate and negative bits are applied", since=2, reference="does not resolve them", torch="2")
+def conj_neg():
+    pairs = fill("cj", torch.complex64, 3, 4)
+    return {"c": pairs.conj(), "i": fill("ci", torch.complex64, 2, 3).conj().imag, "n": torch._neg_view(f32("ng", 5)), "t": pairs.conj().t(),
+            "w": torch._neg_view(fill("ni", torch.int64, 3)), "plain": pairs}
+
+
+@case("module-whole", "a whole pickled module gives its state dict, without its class",
+      findings=["reviewed-global"] * 3, reference="refuses a module")
+def module_whole():
+    return filled(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)))
+
+
+@case("lightning", "a training checkpoint as Lightning writes it: its state_dict is taken", findings=["reviewed-global"],
+      reference="does not load a Namespace")
+def lightning():
+    return {"epoch": 3, "global_step": 7, "pytorch-lightning_version": "2.5.0", "state_dict": module_small(), "loops": {},
+            "callbacks": {}, "optimizer_states": [{"state": {0: {"exp_avg": f32("ea", 4)}}, "param_groups": []}],
+            "lr_schedulers": [], "hparams_name": "args", "hyper_parameters": argparse.Namespace(lr=0.1, layers=[1, 2])}
 
 
 @case("no-crc", "a writer that skips checksums is believed, with a warning", since=2, save={"no_crc": True},

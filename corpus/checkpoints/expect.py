@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 
 import torch
+from torch import nn
 
 # torch's name of a dtype -> safetensors' name. torch names the version has not are left out.
 DTYPES = {
@@ -25,7 +26,7 @@ DTYPES = {
 
 def bits(tensor):
     """The bytes of a tensor, row-major."""
-    flat = tensor.detach().contiguous()
+    flat = tensor.detach().resolve_conj().resolve_neg().contiguous()
     return ctypes.string_at(flat.data_ptr(), flat.nelement() * flat.element_size()) if flat.nelement() else b""
 
 
@@ -35,6 +36,11 @@ def shape(tensor):
     if DTYPES[tensor.dtype] == "F4":
         sizes[-1] *= 2
     return sizes
+
+
+def plain(root):
+    """A whole module is what its state_dict() says."""
+    return root.state_dict() if isinstance(root, nn.Module) else root
 
 
 def chosen_path(root, key=None):
@@ -87,7 +93,7 @@ def view_of(tensor):
     """Two tensors are the same view where this is equal; None where there are no bytes to share."""
     if tensor.nelement() == 0:
         return None
-    return (tensor.dtype, tensor.data_ptr(), tuple(tensor.shape), tuple(tensor.stride()))
+    return (tensor.dtype, tensor.data_ptr(), tuple(tensor.shape), tuple(tensor.stride()), tensor.is_conj(), tensor.is_neg())
 
 
 def ties(tensors):
@@ -107,7 +113,7 @@ def ties(tensors):
 def outcome(root, key=None):
     """What convert must give for this root: tensors of the output, aliases, and the names of what is dropped."""
     path = chosen_path(root, key)
-    tensors, others = flatten(chosen(root, key))
+    tensors, others = flatten(plain(chosen(root, key)))
     dropped = ties(tensors)
     rows = {
         name: {"dtype": DTYPES[tensor.dtype], "shape": shape(tensor), "sha256": hashlib.sha256(bits(tensor)).hexdigest()}

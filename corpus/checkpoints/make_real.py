@@ -47,6 +47,7 @@ def entry(name, case, root_object):
     check = {"verdict": expect.pop("check", "accept"), "findings": expect.pop("findings", [])}
     convert = {"verdict": expect.pop("convert", "accept"), "findings": expect.pop("convert_findings", check["findings"])}
     key = expect.pop("key", None)
+    loads = expect.pop("torch", None)
     if key is not None:
         convert["key"] = key
     if convert["verdict"] == "accept":
@@ -55,7 +56,7 @@ def entry(name, case, root_object):
     if expect:
         raise ValueError(f"{name}: unknown expectations {sorted(expect)}")
     return {"path": f"{FOLDER}/{name}.pt", "about": case.about, "writer": f"torch {torch.__version__}",
-            "kind": "torch-zip", "check": check, "convert": convert}
+            "kind": "torch-zip", "check": check, "convert": convert, **({} if loads is None else {"torch": loads})}
 
 
 def main():

@@ -26,7 +26,7 @@ def skip(reason):
 
 
 def manifest(folder):
-    """The manifest's entries below that folder; never none."""
+    """The manifest's entries below that folder, or those; never none."""
     with open(os.path.join(CORPUS, "manifest.json"), encoding="utf-8") as file:
         entries = [entry for entry in json.load(file)["files"] if entry["path"].startswith(folder)]
     if not entries:

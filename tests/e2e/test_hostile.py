@@ -1,4 +1,5 @@
-"""Every hostile checkpoint gets the id it stands for, nothing it asks for runs, and nothing is written.
+"""Every hostile checkpoint gets the id it stands for, nothing it asks for runs, and nothing is written; assembled ones
+that are honest give up their tensors, byte for byte.
 
 The canary: each payload would create a file in the current folder. That it does where something runs it is shown first,
 by running one in a Python of its own.
@@ -25,7 +26,7 @@ class Hostile(Case):
         self.assert_only(CANARY)
 
     def test_check(self):
-        for entry in manifest("hostile/"):
+        for entry in manifest(("hostile/", "assembled/")):
             with self.subTest(entry["path"]):
                 expected = entry["check"]
                 status, line = one_report("check", corpus_file(entry), cwd=self.folder)
@@ -39,7 +40,7 @@ class Hostile(Case):
                 self.assert_only()
 
     def test_convert(self):
-        for number, entry in enumerate(manifest("hostile/")):
+        for number, entry in enumerate(manifest(("hostile/", "assembled/"))):
             with self.subTest(entry["path"]):
                 expected, output = entry["convert"], f"{number}.safetensors"
                 self.empty()
@@ -57,7 +58,7 @@ class Hostile(Case):
 
     def test_disarm(self):
         """With --disarm a file that names dangerous globals gives up its tensors, and nothing else of it."""
-        disarmed = [entry for entry in manifest("hostile/") if "disarmed" in entry["convert"]]
+        disarmed = [entry for entry in manifest(("hostile/", "assembled/")) if "disarmed" in entry["convert"]]
         self.assertGreater(len(disarmed), 20)
         for number, entry in enumerate(disarmed):
             with self.subTest(entry["path"]):
@@ -78,7 +79,7 @@ class Hostile(Case):
             self.assertTrue(ids(line, "error"))
 
     def test_inspect_runs_nothing(self):
-        for entry in manifest("hostile/"):
+        for entry in manifest(("hostile/", "assembled/")):
             with self.subTest(entry["path"]):
                 one_report("inspect", corpus_file(entry), cwd=self.folder)
                 self.no_canary()
