@@ -85,12 +85,22 @@ void confine_allow_run(struct confine *confine, int program)
     allow(confine, program, RIGHT_EXECUTE | RIGHT_READ_FILE);
 }
 
+/* What is not there or may not be looked at needs no leave. But where the system lacks the means to say what is
+ * allowed, everything would be refused, for a reason that is none: then there is no second wall, and the first that
+ * needs what is lacking says so. */
+static void note_failure(struct confine *confine, int error)
+{
+    confine->broken = confine->broken || error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
 void confine_allow_read(struct confine *confine, const char *path)
 {
     struct hub_cache cache;
     int fd = open(path, O_PATH | O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
+        note_failure(confine, errno);
         return;
+    }
     allow(confine, fd, RIGHTS_TO_READ);
     hub_cache_find(&cache, fd);
     if (cache.blobs >= 0)
@@ -118,8 +128,10 @@ void confine_allow_outputs(struct confine *confine, const char *folder)
         if (slash == NULL || slash == path)
             break;
     }
-    if (fd < 0)
+    if (fd < 0) {
+        note_failure(confine, errno);
         return;
+    }
     allow(confine, fd, RIGHTS_TO_WRITE);
     (void)close(fd);
 }

@@ -1,0 +1,94 @@
+"""Bad machines: too few descriptors, no seccomp, a command that is killed while a worker waits ahead of its file. The status
+is right, the message says what is missing, nothing is judged that was not read in the jail, and no process is left.
+"""
+import ctypes
+import os
+import platform
+import select
+import signal
+import struct
+import subprocess
+
+from support import COMMAND, Case, corpus_file, main, manifest, report, tensorvet
+
+GOOD = corpus_file(manifest("real/torch-2.13/dict")[0])
+SECCOMP = {"x86_64": 317, "aarch64": 277}
+
+
+def without_seccomp():
+    """In the child before its exec: seccomp(2) answers ENOSYS, by a filter put on through prctl(2)."""
+    class Program(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
+    answer_enosys, allow = 0x00050000 | 38, 0x7FFF0000
+    code = b"".join(struct.pack("=HBBI", *row) for row in (
+        (0x20, 0, 0, 0),                                   # the call's number
+        (0x15, 0, 1, SECCOMP[platform.machine()]),
+        (0x06, 0, 0, answer_enosys),
+        (0x06, 0, 0, allow)))
+    program = Program(4, code)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(38, 1, 0, 0, 0) != 0 or libc.prctl(22, 2, ctypes.byref(program), 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+class Machine(Case):
+    def test_too_few_descriptors(self):
+        """Wherever the limit cuts, it is undecided, and it is the machine's fault; above, nothing changes."""
+        seen = set()
+        for most in range(4, 24):
+            done = tensorvet("check", GOOD, GOOD, GOOD, prefix=("prlimit", f"--nofile={most}"))
+            self.assertIn(done.returncode, (0, 3), (most, done))
+            if done.returncode == 3:
+                self.assertIn(b"Too many open files", done.stdout + done.stderr, most)
+                self.assertNotIn(b"accept", done.stdout)
+            seen.add(done.returncode)
+        self.assertEqual(seen, {0, 3})
+        self.assertEqual(done.returncode, 0)
+
+    def test_no_seccomp(self):
+        status, lines = report("check", GOOD, preexec_fn=without_seccomp)
+        self.assertEqual((status, lines[0]["verdict"]), (3, "undecided"))
+        self.assertIn("seccomp", lines[0]["findings"][0]["message"])
+        status, _ = report("convert", GOOD, "-o", self.path("out.safetensors"), preexec_fn=without_seccomp)
+        self.assertEqual(status, 3)
+        self.assert_only()
+        doctor = tensorvet("doctor", preexec_fn=without_seccomp)
+        self.assertEqual(doctor.returncode, 3)
+        self.assertIn(b"refuses", doctor.stdout)
+
+    def waiting_with_a_spare(self):
+        """The command, waiting for a FIFO after two files, and the worker that waits with it."""
+        os.mkfifo(self.path("fifo"))
+        command = subprocess.Popen([COMMAND, "check", GOOD, GOOD, "fifo"], cwd=self.folder, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(command.stdout.close)
+        self.addCleanup(command.stderr.close)
+        for _ in range(2):
+            self.assertIn(b"accept", command.stdout.readline())
+        with open(f"/proc/{command.pid}/task/{command.pid}/children", encoding="ascii") as file:
+            workers = file.read().split()
+        self.assertEqual(len(workers), 1, "one worker is ahead")
+        worker = os.pidfd_open(int(workers[0]))
+        self.addCleanup(os.close, worker)
+        return command, worker
+
+    def assert_gone(self, worker):
+        poll = select.poll()
+        poll.register(worker, select.POLLIN)
+        self.assertTrue(poll.poll(60000), "the worker that waited outlives the command")
+
+    def test_killed_while_a_worker_waits(self):
+        command, worker = self.waiting_with_a_spare()
+        command.kill()
+        command.wait(timeout=60)
+        self.assert_gone(worker)
+
+    def test_interrupted_while_a_worker_waits(self):
+        command, worker = self.waiting_with_a_spare()
+        command.send_signal(signal.SIGINT)
+        self.assertEqual(command.wait(timeout=60), 130)
+        self.assert_gone(worker)
+
+
+if __name__ == "__main__":
+    main()
