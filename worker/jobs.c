@@ -102,6 +102,18 @@ static tv_status do_job(struct run *run)
     return job_checkpoint(run);
 }
 
+/* A batch's worker looks no further where a header cannot be: telling kinds apart takes more than one reader. */
+static tv_status identify_for_batch(struct run *run)
+{
+    uint8_t head[9];
+    if (run->source.size < sizeof(head))
+        return TV_MORE;
+    tv_status status = source_read(&run->source, 0, head, sizeof(head));
+    if (status == TV_OK && head[8] == '{')
+        return source_identify(&run->source, &run->job->limits, &run->kind);
+    return status == TV_OK ? TV_MORE : status;
+}
+
 /* Identifies the source, says so, and does the job. */
 static tv_status examine(struct run *run)
 {
@@ -112,6 +124,8 @@ static tv_status examine(struct run *run)
         run->kind = TV_KIND_SAFETENSORS;
     else if (run->job->kind == JOB_INDEX)
         run->kind = TV_KIND_SHARD_INDEX;
+    else if (run->job->batch)
+        status = identify_for_batch(run);
     else
         status = source_identify(&run->source, &run->job->limits, &run->kind);
     report_kind(run);
