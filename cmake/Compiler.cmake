@@ -42,7 +42,12 @@ if(TV_SANITIZE)
   add_compile_options(-fsanitize=${TV_SANITIZE} -fno-sanitize-recover=all -g)
   add_link_options(-fsanitize=${TV_SANITIZE})
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
-  add_compile_options(${TV_HARDENING} -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+  if(WIN32) # both need a library of mingw-w64's beside the program
+    list(REMOVE_ITEM TV_HARDENING -fstack-protector-strong)
+  else()
+    list(APPEND TV_HARDENING -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+  endif()
+  add_compile_options(${TV_HARDENING})
 endif()
 if(UNIX AND NOT APPLE) # ELF
   add_link_options(-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,separate-code -Wl,--as-needed)

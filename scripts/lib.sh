@@ -12,7 +12,7 @@ BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config libseccomp-dev zlib1g
   libssl-dev)
 # shellcheck disable=SC2034
 CHECK_PACKAGES=(g++ clang libc6-dev-arm64-cross clang-format clang-tidy libclang-rt-14-dev llvm shellcheck git
-  ca-certificates python3 python3-venv python3-numpy python3-torch)
+  ca-certificates python3 python3-venv python3-dev python3-numpy python3-torch gcc-mingw-w64-x86-64)
 
 say() { printf '%s\n' "$*"; }
 die() {
