@@ -23,6 +23,7 @@ from tensorvet._policy import get_policy, set_policy
 from tensorvet._serialize import TensorSpec, deserialize, serialize, serialize_file
 
 if TYPE_CHECKING:
+    from tensorvet import remote as remote
     from tensorvet._results import CheckResult, CommandError, ConvertResult, Finding, InspectResult
     from tensorvet._vet import check, convert, inspect
     from tensorvet.shim import install_as_safetensors
@@ -64,6 +65,8 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "remote":  # needs no framework, so it may be had without an import of its own
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
@@ -72,4 +75,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LATER, "remote"})

@@ -286,7 +286,8 @@ def _check_encoding(answer: Answer) -> None:
 
 def _read(answer: Answer, most: int, deadline: Deadline) -> bytes:
     """The whole body, which has to end within that many bytes."""
-    pieces, size = [], 0
+    pieces: list[bytes] = []
+    size = 0
     while size <= most:
         deadline.left()
         piece = answer.read(min(_PIECE, most + 1 - size))

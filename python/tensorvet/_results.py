@@ -14,10 +14,11 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from tensorvet import _json
 
 __all__ = [
     "CheckResult",
@@ -348,21 +349,10 @@ _LISTS = ("globals", "dropped_shared", "made_contiguous", "dropped_objects", "no
 _Result = TypeVar("_Result", bound=CheckResult)
 
 
-def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a key stands twice")
-    return value
-
-
 def _decode_line(cls: type[_Result], text: bytes) -> _Result:
     try:
-        line = json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        line = _json.loads(text)
+    except ValueError as error:
         raise CommandError(f"a line of the tensorvet command is not JSON: {error}") from None
     if not isinstance(line, dict) or line.get("schema") != _SCHEMA or isinstance(line["schema"], bool):
         raise CommandError(f"a line of the tensorvet command is not of schema {_SCHEMA}: {text[:200]!r}")

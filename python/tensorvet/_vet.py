@@ -6,6 +6,7 @@ process: what comes back are the lines of `--format json`, decoded strictly (_re
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -134,7 +135,7 @@ def _judge(results: list[_Result]) -> _Result:
     if result.verdict == "undecided" and broken:
         raise JailUnavailable(broken[0].message, results)
     if len(results) > 1:
-        object.__setattr__(result, "files", tuple(results[:-1]))
+        return dataclasses.replace(result, files=tuple(results[:-1]))
     return result
 
 

@@ -1,12 +1,12 @@
 """The headers of safetensors files on a server, without the files: two requests for a few bytes, or one.
 
 Trusts the caller's URL and nothing that comes back: _http.py bounds and checks what is fetched, core reads the header, an
-index of shards is strict JSON, and its shards are plain names beside it.
+index of shards is strict JSON, and its shards are plain names beside it. What it does not decide is where a URL and its
+redirects lead: a service that takes URLs from others has to keep them out of its own network.
 """
 
 from __future__ import annotations
 
-import json
 import ssl
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
-from tensorvet import _core
+from tensorvet import _core, _json
 from tensorvet._errors import SafetensorError, explained, printable
 from tensorvet._http import (
     Deadline,
@@ -192,7 +192,7 @@ def read_header(
 
     url: https, or http with allow_http=True. A redirect from https to http is refused in any case.
     headers: sent to the URL's own origin (scheme, host, port); to others a redirect leads without them.
-    timeout: seconds for everything together.
+    timeout: seconds for everything together, but for the system's resolution of names.
     guess: bytes that the first request asks for. A header that fits costs one request, another a second one; 0 asks for
     the length alone, and then always for the header.
     max_header_bytes: the longest header to fetch.
@@ -210,17 +210,6 @@ def read_header(
 # Indexes of shards
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a key stands twice")
-    return value
-
-
-def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
-
-
 def _is_plain(name: object) -> bool:
     """One component of a path, as every system understands it."""
     return (
@@ -234,8 +223,8 @@ def _is_plain(name: object) -> bool:
 
 def _parse_index(url: str, data: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     try:
-        index = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        index = _json.loads(data)
+    except ValueError as error:
         raise RemoteError(f"the index {shown(url)!r:.300} is not strict JSON: {error}") from None
     metadata = index.get("metadata", {}) if isinstance(index, dict) else None
     weights = index.get("weight_map") if isinstance(index, dict) else None

@@ -99,7 +99,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         self, context: importlib.metadata.DistributionFinder.Context = importlib.metadata.DistributionFinder.Context()
     ) -> Iterable[importlib.metadata.Distribution]:
         """Asked by importlib.metadata; it looks here by this name."""
-        return [_Distribution()] if context.name in (None, _NAME) else []
+        return [_Distribution()] if (context.name or _NAME).lower() == _NAME else []
 
 
 def install_as_safetensors() -> None:

@@ -196,6 +196,17 @@ def test_a_tree_is_left_as_it_is():
     assert tree["a"] is X
 
 
+def test_loading_keeps_the_trees_own_keys_and_kinds(tmp_path):
+    """What the file cannot tell: int from str, tuple from list, named tuple from dataclass, where None was."""
+    tree = {0: (X, [Y]), 1: Point(None, Layer(X, Z)), 2: None}
+    ours.save_pytree(tree, tmp_path / "t")
+    assert set(ours.load_file(tmp_path / "t")) == {"@0#0", "@0#1#0", "@1.y.bias", "@1.y.query"}
+    loaded = ours.load_into_pytree(jax.tree_util.tree_map(jnp.zeros_like, tree), tmp_path / "t")
+    same(loaded, tree)
+    assert list(loaded) == [0, 1, 2] and type(loaded[0]) is tuple and type(loaded[1]) is Point and type(loaded[1].y) is Layer
+    assert set(ours.load_pytree(tmp_path / "t")) == {"0", "1"}
+
+
 # Names that do not make a tree
 
 CLASHES = [

@@ -3,6 +3,8 @@
 import contextlib
 import gzip
 import json
+import subprocess
+import sys
 
 import fsspec
 import numpy as np
@@ -90,6 +92,11 @@ def test_chunks_are_read():
 
     with serve(answer) as server:
         assert len(read(server).tensors) == len(TENSORS)
+
+
+def test_it_is_there_without_an_import_of_its_own():
+    code = "import sys, tensorvet; assert 'ssl' not in sys.modules; tensorvet.remote.read_header; assert 'remote' in dir(tensorvet)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # Bad arguments
