@@ -24,6 +24,7 @@ __all__ = [
     "CheckResult",
     "CommandError",
     "ConvertResult",
+    "Decision",
     "DroppedObject",
     "Finding",
     "Global",
@@ -234,6 +235,14 @@ class DroppedObject:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What the torch engine did to a tensor that safetensors has no form for."""
+
+    name: str = _from("name", _text)
+    what: str = _from("what", _text)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TensorEntry:
     """One tensor of a file."""
 
@@ -338,6 +347,11 @@ class ConvertResult(_Listing):
     """The file that was published."""
     output_size: int | None = _from("output_size", _count, None)
     engine: str | None = _from("engine", _text, None)
+    """`native` or `torch`; the next three are of the torch engine."""
+    engine_version: str | None = _from("engine_version", _text, None)
+    code_ran: bool = _from("code_ran", _flag, False)
+    """Was code of the file allowed to run, and a Python started for it? Then its numbers may be lies."""
+    decisions: tuple[Decision, ...] = _from("decisions", _rows(Decision), ())
     verified: bool = _from("verified", _flag, False)
     """Was the output compared with the source bit for bit, judged, and published?"""
     dry_run: bool = _from("dry_run", _flag, False)
@@ -345,7 +359,7 @@ class ConvertResult(_Listing):
     free_bytes: int | None = _from("free_bytes", _count, None)
 
 
-_LISTS = ("globals", "dropped_shared", "made_contiguous", "dropped_objects", "notes", "tensor_list", "metadata")
+_LISTS = ("globals", "dropped_shared", "made_contiguous", "dropped_objects", "decisions", "notes", "tensor_list", "metadata")
 _Result = TypeVar("_Result", bound=CheckResult)
 
 

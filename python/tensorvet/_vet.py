@@ -74,13 +74,28 @@ def _split(source: Source) -> tuple[str, bytes | None]:
     raise TypeError(f"expected a path or bytes, not {type(source).__name__}")
 
 
-def _limits(limits: Mapping[str, int] | None) -> list[str]:
-    options: list[str] = []
+def _options(limits: Mapping[str, int] | None, **options: object) -> list[str]:
+    """The command's: None and False are left out, True is a flag, a list is the option again and again."""
+    words: list[str] = []
     for name, value in (limits or {}).items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise ValueError(f"the limit {name} must be a whole number, not {value!r}")
-        options += ["--limit", f"{name}={value}"]
-    return options
+        words += ["--limit", f"{name}={value}"]
+    for name, value in options.items():
+        option = "--" + name.replace("_", "-")
+        if value is True:
+            words.append(option)
+        elif isinstance(value, (list, tuple)):
+            words += [f"{option}={item}" for item in value]
+        elif value is not None and value is not False:
+            words.append(f"{option}={os.fsdecode(value)}")  # type: ignore[arg-type]
+    return words
+
+
+def _listed(name: str, values: Iterable[str]) -> list[str]:
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"{name} is a list of str, not one of them")
+    return list(values)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -140,29 +155,40 @@ def _judge(results: list[_Result]) -> _Result:
 
 
 def check(
-    path_or_bytes: Source, *, limits: Mapping[str, int] | None = None, timeout: float | None = None
+    path_or_bytes: Source,
+    *,
+    limits: Mapping[str, int] | None = None,
+    isolation: str = "file",
+    namespaces: bool = False,
+    timeout: float | None = None,
 ) -> CheckResult:
     """Vets a file, the files of a folder, or bytes, in a jailed worker.
 
     path_or_bytes: a path (str or PathLike), or the content itself (bytes, bytearray, memoryview).
     limits: by name, as `tensorvet check --limit NAME=VALUE` takes them; units are in `man tensorvet`.
+    isolation, namespaces: the command's options; `man tensorvet-check` explains both.
     timeout: seconds for the whole; TimeoutError when they are over.
 
     What is wrong with the file, unreadable included, is in the result, not raised: look at `ok`, `verdict`, `findings`.
     Of a folder, `files` has the results of its files. JailUnavailable where there is no jail to read it in; ValueError
-    for a limit that does not exist; CommandError where the command breaks its contract.
+    for a limit or an option that does not exist; CommandError where the command breaks its contract.
     """
-    return _run(CheckResult, "check", path_or_bytes, _limits(limits), timeout)
+    isolated = None if isolation == "file" else isolation
+    return _run(CheckResult, "check", path_or_bytes, _options(limits, isolation=isolated, namespaces=namespaces), timeout)
 
 
 def inspect(
-    path_or_bytes: Source, *, limits: Mapping[str, int] | None = None, timeout: float | None = None
+    path_or_bytes: Source,
+    *,
+    limits: Mapping[str, int] | None = None,
+    namespaces: bool = False,
+    timeout: float | None = None,
 ) -> InspectResult:
     """`check`, and what is in the file: tensors, metadata, the names a pickle mentions. Nothing of it is run.
 
     Arguments and errors are those of `check`.
     """
-    return _run(InspectResult, "inspect", path_or_bytes, _limits(limits), timeout)
+    return _run(InspectResult, "inspect", path_or_bytes, _options(limits, namespaces=namespaces), timeout)
 
 
 def convert(
@@ -178,15 +204,23 @@ def convert(
     ties: str = "drop",
     discard: Iterable[str] = (),
     disarm: bool = False,
+    engine: str = "native",
+    python: str | os.PathLike[str] | None = None,
+    densify: bool = False,
+    dequantize: bool = False,
+    preload: Iterable[str] = (),
+    allow_code: bool = False,
     overwrite: bool = False,
     dry_run: bool = False,
     limits: Mapping[str, int] | None = None,
+    namespaces: bool = False,
     timeout: float | None = None,
 ) -> ConvertResult:
     """Makes a safetensors file of a checkpoint (or, canonically, of a safetensors file) without running a byte of it.
 
     src: a file, a folder (with out_dir), or the content as bytes (with dst).
     dst: the file to write. Without it and out_dir it lies beside src, as `tensorvet convert` names it.
+    python: of engine "torch" only: the Python that has torch; without it, this one.
     The other arguments are the command's options; `man tensorvet-convert` explains each. limits and timeout as in
     `check`.
 
@@ -195,15 +229,12 @@ def convert(
     """
     if dst is not None and out_dir is not None:
         raise ValueError("give dst or out_dir, not both")
-    options = _limits(limits)
-    options += [f"--output={os.fsdecode(dst)}"] if dst is not None else []
-    options += [f"--out-dir={os.fsdecode(out_dir)}"] if out_dir is not None else []
-    options += [f"--key={key}"] if key is not None else []
-    options += [f"--strip-prefix={strip_prefix}"] if strip_prefix is not None else []
-    for name, values in (("include", include), ("exclude", exclude), ("discard", discard)):
-        if isinstance(values, str):
-            raise TypeError(f"{name} is a list of str, not one str")
-        options += [f"--{name}={value}" for value in values]
-    flags = {"skip-unsupported": skip_unsupported, "disarm": disarm, "overwrite": overwrite, "dry-run": dry_run}
-    options += [f"--{name}" for name, wanted in flags.items() if wanted] + [f"--ties={ties}"]
+    if engine != "native" and python is None:
+        python = sys.executable
+    options = _options(
+        limits, output=dst, out_dir=out_dir, key=key, strip_prefix=strip_prefix, include=_listed("include", include),
+        exclude=_listed("exclude", exclude), discard=_listed("discard", discard), skip_unsupported=skip_unsupported,
+        disarm=disarm, overwrite=overwrite, dry_run=dry_run, ties=ties, engine=None if engine == "native" else engine,
+        python=python, densify=densify, dequantize=dequantize, preload=_listed("preload", preload), allow_code=allow_code,
+        namespaces=namespaces)  # fmt: skip
     return _run(ConvertResult, "convert", src, options, timeout)

@@ -186,20 +186,39 @@ def test_options_reach_the_command(monkeypatch, tmp_path):
     monkeypatch.setenv("TENSORVET_COMMAND", str(program(tmp_path / "t", f'printf "%s\\0" "$@" > {tmp_path}/given; exit 2\n')))
     with pytest.raises(ValueError):
         tensorvet.convert("--src", "--dst", key="k e", include=["-x", "*"], exclude=["e"], strip_prefix="p.", discard=["d"],
-                          skip_unsupported=True, ties="copy", disarm=True, overwrite=True, dry_run=True, limits={"rank": 3})  # fmt: skip
+                          skip_unsupported=True, ties="copy", disarm=True, overwrite=True, dry_run=True, limits={"rank": 3}, engine="torch", densify=True,
+                          dequantize=True, preload=["m"], allow_code=True, namespaces=True)  # fmt: skip
     assert (tmp_path / "given").read_bytes().decode().split("\0")[:-1] == [
         "convert", "--format", "json", "--progress", "never", "--limit", "rank=3", "--output=--dst", "--key=k e",
         "--strip-prefix=p.", "--include=-x", "--include=*", "--exclude=e", "--discard=d", "--skip-unsupported", "--disarm",
-        "--overwrite", "--dry-run", "--ties=copy", "--", "--src"]  # fmt: skip
+        "--overwrite", "--dry-run", "--ties=copy", "--engine=torch", "--python=" + sys.executable, "--densify",
+        "--dequantize", "--preload=m", "--allow-code", "--namespaces", "--", "--src"]  # fmt: skip
 
 
 def test_wrong_options_are_refused(folder):
     with pytest.raises(ValueError, match="not both"):
         tensorvet.convert("m.safetensors", "x", out_dir="y")
-    with pytest.raises(ValueError, match="ties"):
-        tensorvet.convert("m.safetensors", "x", ties="sideways")
+    for option in ({"ties": "sideways"}, {"engine": "steam"}):
+        with pytest.raises(ValueError, match=next(iter(option))):
+            tensorvet.convert("m.safetensors", "x", **option)
+    with pytest.raises(ValueError, match="isolation"):
+        tensorvet.check("m.safetensors", isolation="none")
     with pytest.raises(TypeError):
         tensorvet.convert("m.safetensors", "x", include="a")
+
+
+def test_the_engine_that_ran_is_told(folder):
+    torch_zip("m.pt")
+    native = tensorvet.convert("m.pt", "n.safetensors")
+    assert (native.engine, native.code_ran, native.decisions) == ("native", False, ())
+    line = line_of(engine="torch", engine_version="2", code_ran=True, decisions=[{"name": "x", "what": "made dense"}], decisions_omitted=3)
+    (by_torch,) = _results.decode_lines(ConvertResult, line.encode() + b"\n")
+    assert (by_torch.engine, by_torch.code_ran, by_torch.omitted) == ("torch", True, {"decisions": 3})
+    assert by_torch.decisions[0].what == "made dense"
+
+
+def test_isolation_and_namespaces(folder):
+    assert tensorvet.check("m.safetensors", isolation="batch", namespaces=True).ok
 
 
 def test_convert_a_folder(folder):
