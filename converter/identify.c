@@ -251,6 +251,18 @@ static tv_status is_zip_end(const struct source *source, uint64_t at, uint64_t s
     return status;
 }
 
+/* How far the window of four bytes may move, by its last one, without passing an end record's "PK\5\6" (Horspool's
+ * way): in most bytes there is no part of it, and every safetensors file is looked through so. */
+static uint64_t to_next_window(int last)
+{
+    switch (last) {
+    case 'P': return 3;
+    case 'K': return 2;
+    case 5: return 1;
+    default: return 4;
+    }
+}
+
 /* Looks for an end record as lenient zip readers do: anywhere in the last 64 KiB, whatever its comment says. */
 static tv_status find_zip_end(const struct source *source, bool *found, uint64_t *where)
 {
@@ -263,8 +275,11 @@ static tv_status find_zip_end(const struct source *source, bool *found, uint64_t
     tv_status status = source_read(source, start, tail, size);
     tv_span bytes = tv_span_of(tail, (size_t)size);
     *found = false;
-    for (uint64_t at = 0; status == TV_OK && !*found && at + END_SIZE <= size; at++) {
-        if (u32_at(bytes, at) != 0x06054b50u)
+    uint64_t step = 0;
+    for (uint64_t at = 0; status == TV_OK && !*found && at + END_SIZE <= size; at += step) {
+        const int last = tv_span_byte(bytes, at + 3);
+        step = to_next_window(last);
+        if (last != 6 || u32_at(bytes, at) != 0x06054b50u)
             continue;
         *where = start + at;
         status = is_zip_end(source, *where, u32_at(bytes, at + DIRECTORY_SIZE_AT), found);

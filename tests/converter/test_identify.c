@@ -122,6 +122,22 @@ TEST(polyglots, "a safetensors file that is a zip archive or a pickle too is tol
     free_bytes(&a.bytes);
 }
 
+/* An empty archive's record, after every string of up to five bytes that could be mistaken for its beginning. */
+TEST(end_records_anywhere, "an end record is found wherever it begins, and whatever stands before it")
+{
+    static const unsigned char parts[] = {'P', 'K', 5, 6, 0, 'x'};
+    static const char end[22] = "PK\5\6";
+    for (unsigned n = 0; n < 6 * 6 * 6 * 6 * 6; n++) {
+        struct bytes b = {0};
+        make_safetensors(&b, 128, "12345678", n % 8);
+        for (unsigned left = n, i = 0; i < 5; i++, left /= 6)
+            put_u8(&b, parts[left % 6]);
+        put(&b, end, sizeof end);
+        CHECK_MSG(is_polyglot(&b), "before it: %u", n);
+        free_bytes(&b);
+    }
+}
+
 /* Bytes without PROTO that run for longer than a limit allows, before they name anything. */
 TEST(limits_do_not_hide_pickles, "what a limit stops while it runs as a pickle is one; without memory, nobody knows")
 {
