@@ -14,12 +14,14 @@
 enum { HEAD_BYTES = 65536 }; /* the first read: most headers are wholly in it */
 
 typedef struct reader {
-    PyObject_HEAD source from; /* where the bytes are */
-    PyObject *bytes;           /* what `from` points into, or NULL */
-    shared_map *map;           /* made when it is first needed, or NULL */
-    uint8_t *head;             /* the file up to its data section; NULL where bytes has it */
-    void *memory;              /* the index's arena */
-    tv_index index;
+    PyObject base;
+    core_state *state;   /* of the module, which the type keeps alive */
+    source from;         /* where the bytes are */
+    PyObject *bytes;     /* what `from` points into, or NULL */
+    shared_map *map;     /* made when it is first needed, or NULL */
+    uint8_t *head;       /* the file up to its data section; NULL where bytes has it */
+    void *memory;        /* the index's arena */
+    tv_index index;      /* as core has it */
     uint64_t data_start; /* offset in the file */
     uint64_t whole;      /* the file's size, where bytes has only its beginning; else 0 */
     PyObject *names;     /* list of str in offset order; made when first needed */
@@ -29,7 +31,7 @@ typedef struct reader {
 
 static core_state *state_of(const reader *self)
 {
-    return PyType_GetModuleState(Py_TYPE((const PyObject *)self));
+    return self->state;
 }
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
@@ -169,8 +171,10 @@ static PyObject *reader_new(PyTypeObject *type, PyObject *args, PyObject *keywor
     (void)keywords;
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     reader *self = (reader *)allocate(type, 0);
-    if (self != NULL)
+    if (self != NULL) {
+        self->state = PyType_GetModuleState(type);
         self->from.fd = -1;
+    }
     return (PyObject *)self;
 }
 
