@@ -12,6 +12,8 @@ import manifest
 from assembled_cases import CASES as ASSEMBLED
 from hostile_cases import CASES as HOSTILE
 
+import hostile_streams  # noqa: F401, adds to those
+
 FOLDERS = {"hostile": HOSTILE, "assembled": ASSEMBLED}
 
 
