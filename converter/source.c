@@ -50,7 +50,7 @@ tv_status source_read(const struct source *source, uint64_t at, void *out, uint6
 tv_status source_crc(const struct source *source, uint64_t at, uint64_t size, uint32_t *crc)
 {
     tv_status status = TV_OK;
-    uint8_t *piece = malloc(PIECE);
+    uint8_t *piece = malloc(size < PIECE ? (size_t)size + 1 : PIECE); /* many storages are small */
     if (piece == NULL)
         return TV_NO_MEMORY;
     while (size > 0 && status == TV_OK) {
