@@ -275,7 +275,7 @@ foreign("package.pt", [b"p/.data/extern_modules", b"p/.data/version", b"p/model/
 foreign("pt2.pt", [b"m/archive_format", b"m/version", b"m/models/model.json"], "pt2")
 foreign("mar.pt", [b"MAR-INF/MANIFEST.json", b"model.py"], "mar")
 foreign("plain-zip.pt", [b"a/readme.txt"], "zip")
-EMPTY = b"{}" + b" " * 6
+EMPTY = b'{"__metadata__":{"format":"pt"}}'.ljust(32)
 case("safetensors.bin", "a safetensors file under a checkpoint's name", [], struct.pack("<Q", len(EMPTY)) + EMPTY, kind="safetensors",
      check="accept", worst=None, convert="accept", tensors={})
 case("polyglot.safetensors", "a safetensors file that ends in a zip archive", ["polyglot"], struct.pack(

@@ -25,7 +25,10 @@ static void open_safetensors(struct table *table, const struct source *source, c
         memcpy(findings, &table->parsed.findings, sizeof *findings);
     if (table->status != TV_OK)
         return;
-    table->status = table_of_index(&table->parsed.index, limits, &table->checkpoint, &table->pairs, &table->pair_count);
+    tv_limits enough = *limits; /* without memory it has nothing to say, where a reader of checkpoints has a finding */
+    enough.memory_bytes = tv_limits_default().memory_bytes;
+    table->status =
+        table_of_index(&table->parsed.index, &enough, &table->checkpoint, &table->pairs, &table->pair_count);
     table->no_metadata = table->parsed.index.metadata_at == 0;
 }
 
