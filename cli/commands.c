@@ -16,6 +16,7 @@ const struct command commands[] = {
     {"check", CHECK, "PATH...", "vet files or folders", run_check},
     {"convert", CONVERT, "INPUT... [-o FILE | --out-dir DIR]", "make safetensors files of checkpoints", run_convert},
     {"inspect", INSPECT, "PATH...", "list what is in a file", run_inspect},
+    {"diff", DIFF, "A B", "compare two files, tensor by tensor", run_diff},
     {"doctor", DOCTOR, "", "say what of the jail is in force here", run_doctor},
     {"explain", EXPLAIN, "[ID...]", "say what a finding means", run_explain},
     {NULL, 0, NULL, NULL, NULL},
@@ -59,6 +60,16 @@ static void allow_output_of(struct confine *confine, const struct convert_option
     }
 }
 
+/* The folder that a file is to be written into. */
+static void allow_folder_of(struct confine *confine, const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int size = slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path);
+    if (snprintf(folder, sizeof folder, "%.*s", size, slash == NULL ? "." : path) < (int)sizeof folder)
+        confine_allow_outputs(confine, folder);
+}
+
 /* Gives up every file that these settings do not name. Coverage is written to files of its own at the end. */
 static void confine_to(const struct session *session, const struct settings *settings)
 {
@@ -75,6 +86,8 @@ static void confine_to(const struct session *session, const struct settings *set
         if (settings->command->bit == CONVERT)
             allow_output_of(&confine, &settings->convert, path);
     }
+    if (settings->convert.extras != NULL && !settings->convert.dry_run)
+        allow_folder_of(&confine, settings->convert.extras);
 #ifdef TV_COVERAGE
     confine.broken = true;
 #endif
@@ -99,6 +112,7 @@ bool begin_session(struct session *session, struct progress *progress, const str
         .quiet = settings->quiet,
         .verbose = settings->verbose,
         .reproducible = settings->reproducible,
+        .depth = settings->depth,
     };
     signals_catch();
     int error = session_open(session);

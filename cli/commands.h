@@ -9,6 +9,7 @@
 int run_check(const struct settings *settings);
 int run_convert(const struct settings *given);
 int run_inspect(const struct settings *settings);
+int run_diff(const struct settings *settings);
 int run_doctor(const struct settings *settings);
 int run_explain(const struct settings *settings);
 

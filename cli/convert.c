@@ -48,6 +48,8 @@ static int judge_usage(const struct settings *settings)
         return usage_error(command, "-o takes one input; --out-dir takes many");
     if (convert->output != NULL && (is_folder(convert->output) || name_ends(convert->output, "/")))
         return usage_error(command, "-o names a file; %s is a folder: --out-dir", convert->output);
+    if (convert->extras != NULL && (settings->count > 1 || is_folder(settings->paths[0])))
+        return usage_error(command, "--save-extras takes the values of one input");
     for (size_t i = 0; i < settings->count; i++) {
         if (convert->output != NULL && is_folder(settings->paths[i]))
             return usage_error(command, "%s is a folder: --out-dir instead of -o", settings->paths[i]);

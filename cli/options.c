@@ -153,6 +153,47 @@ static bool set_disarm(struct settings *settings, const char *argument)
     return true;
 }
 
+static bool set_all(struct settings *settings, const char *argument)
+{
+    (void)argument;
+    settings->convert.all = true;
+    return true;
+}
+
+static bool set_allow(struct settings *settings, const char *argument)
+{
+    bool crc = strcmp(argument, "zip-crc-mismatch") == 0, extra = strcmp(argument, "zip-extra-entry") == 0;
+    settings->convert.allow_crc |= crc;
+    settings->convert.allow_extra |= extra;
+    return crc || extra;
+}
+
+static bool set_extras(struct settings *settings, const char *argument)
+{
+    settings->convert.extras = argument;
+    return *argument != '\0';
+}
+
+/* A number from 1 on. */
+static bool set_count(const char *argument, uint32_t most, uint32_t *count)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long value = *argument < '0' || *argument > '9' ? 0 : strtoul(argument, &end, 10);
+    *count = value > most ? most : (uint32_t)value;
+    return value > 0 && errno == 0 && *end == '\0';
+}
+
+static bool set_jobs(struct settings *settings, const char *argument)
+{
+    return set_count(argument, 1024, &settings->convert.jobs);
+}
+
+static bool set_depth(struct settings *settings, const char *argument)
+{
+    return set_count(argument, 1024, &settings->depth);
+}
+
 static bool set_overwrite(struct settings *settings, const char *argument)
 {
     (void)argument;
@@ -215,7 +256,7 @@ static const struct row {
 } rows[] = {
     {CONVERT, 'o', "output", "FILE", "write the one output there", set_output},
     {CONVERT, 0, "out-dir", "DIR", "write outputs into that folder, made if missing", set_out_dir},
-    {CONVERT, 0, "key", "PATH", "convert what is at that path: names joined by dots, or a JSON array; . is all",
+    {CONVERT | DIFF, 0, "key", "PATH", "convert what is at that path: names joined by dots, or a JSON array; . is all",
      set_key},
     {CONVERT, 0, "include", "GLOB", "take only tensors whose names match; may be repeated", set_include},
     {CONVERT, 0, "exclude", "GLOB", "leave out tensors whose names match; may be repeated", set_exclude},
@@ -226,6 +267,11 @@ static const struct row {
     {CONVERT, 0, "discard", "NAME", "do not keep that name of a tie; may be repeated", set_discard},
     {CONVERT, 0, "disarm", NULL, "take the tensors even of files that name dangerous globals; nothing is run",
      set_disarm},
+    {CONVERT, 0, "allow", "zip-crc-mismatch|zip-extra-entry",
+     "let a wrong checksum of a storage, or stray entries, through; may be repeated", set_allow},
+    {CONVERT, 0, "save-extras", "FILE.json", "write the values beside the tensors there, typed", set_extras},
+    {CONVERT, 0, "all", NULL, "of folders, take the state of optimizers, schedulers and generators too", set_all},
+    {CONVERT, 0, "jobs", "N", "work on so many files, or parts of a file, at a time", set_jobs},
     {CONVERT, 0, "overwrite", NULL, "replace outputs that exist, if they are safetensors files", set_overwrite},
     {CONVERT, 'n', "dry-run", NULL, "say what would be written, and write nothing", set_dry_run},
     {CONVERT, 0, "engine", "native|torch", "our own reader (default), or torch.load itself, in a jail", set_engine},
@@ -236,14 +282,15 @@ static const struct row {
      set_preload},
     {CONVERT, 0, "allow-code", NULL, "torch engine: let code in the file run, in the jail; its numbers may be lies",
      set_allow_code},
-    {CHECK | CONVERT | INSPECT, 0, "limit", "NAME=VALUE", "set a limit; may be repeated (man tensorvet lists them)",
-     set_limit},
+    {INSPECT, 0, "depth", "N", "list only so many levels; below, how many tensors there are", set_depth},
+    {CHECK | CONVERT | INSPECT | DIFF, 0, "limit", "NAME=VALUE",
+     "set a limit; may be repeated (man tensorvet lists them)", set_limit},
     {CHECK, 0, "isolation", "file|batch",
      "a fresh worker for each file (default), or one for many safetensors files of one owner (faster; see SECURITY.md)",
      set_isolation},
-    {CHECK | CONVERT | INSPECT, 0, "namespaces", NULL, "confine in namespaces too, where the kernel offers them",
+    {CHECK | CONVERT | INSPECT | DIFF, 0, "namespaces", NULL, "confine in namespaces too, where the kernel offers them",
      set_namespaces},
-    {CHECK | CONVERT | INSPECT, 0, "reproducible", NULL, "leave out of reports what varies from run to run",
+    {CHECK | CONVERT | INSPECT | DIFF, 0, "reproducible", NULL, "leave out of reports what varies from run to run",
      set_reproducible},
     {EVERY, 0, "format", "text|json", "reports for people (default), or one JSON object a line", set_format},
     {EVERY, 'q', "quiet", NULL, "say nothing of what is accepted or done", set_quiet},

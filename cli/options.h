@@ -18,13 +18,14 @@ struct settings {
     bool json, quiet, verbose, reproducible;
     enum progress_mode progress;
     bool batch, namespaces; /* --isolation batch, --namespaces */
+    uint32_t depth;         /* --depth; 0: all */
     struct policy policy;
     struct convert_options convert;
     const char *const *paths; /* what is left of argv */
     size_t count;
 };
 
-enum command_bit { CHECK = 1, CONVERT = 2, INSPECT = 4, DOCTOR = 8, EXPLAIN = 16, EVERY = 31 };
+enum command_bit { CHECK = 1, CONVERT = 2, INSPECT = 4, DOCTOR = 8, EXPLAIN = 16, DIFF = 32, EVERY = 63 };
 
 struct command {
     const char *name;

@@ -52,14 +52,52 @@ struct ck_global {
     tv_span module, name;
     tv_class class_; /* KNOWN is TV_CLASS_DATA_ONLY */
     bool called;
-    const char *reason; /* why it is of that class: static */
+    const char *reason; /* why it is of that class, and the call that a dangerous one would be: static or in the pool */
     uint64_t offset;    /* in the source, of its first mention */
 };
 
 /* A leaf that is no tensor, and is dropped. */
 struct ck_dropped {
     tv_span path;
+    uint32_t handle;  /* while it is being read: the value in the pickle; UINT32_MAX: none */
     const char *type; /* "int", "str", "object of argparse.Namespace" …: static or in the pool */
+};
+
+/* A group of tensors that could be converted on its own, where there are several to choose from. */
+struct ck_group {
+    tv_span key; /* as --key takes it */
+    uint64_t tensors, bytes;
+};
+
+/* Types of plain values; from TUPLE on they have children. frame.h has the same for the wire. */
+enum ck_value_type {
+    CK_VALUE_NONE,
+    CK_VALUE_BOOL,
+    CK_VALUE_INT,
+    CK_VALUE_LONG, /* an int beyond 64 bits */
+    CK_VALUE_FLOAT,
+    CK_VALUE_STR,
+    CK_VALUE_BYTES,
+    CK_VALUE_TENSOR,
+    CK_VALUE_NAME, /* a global that is not called */
+    CK_VALUE_TUPLE,
+    CK_VALUE_LIST,
+    CK_VALUE_DICT,
+    CK_VALUE_SET,
+    CK_VALUE_OBJECT,
+    CK_VALUE_TYPES
+};
+/* What the key of a child is; a STAND_IN shows one that is neither text nor a number. */
+enum ck_key_type { CK_KEY_TEXT, CK_KEY_NUMBER, CK_KEY_INDEX, CK_KEY_STAND_IN, CK_KEY_TYPES };
+
+/* A plain value, or the head of a container whose children follow, one level deeper. */
+struct ck_value {
+    uint32_t depth;
+    uint8_t type, key_type; /* enum ck_value_type, ck_key_type */
+    bool is_cut;            /* a container whose children are not listed: too deep, or inside itself */
+    tv_span key;            /* its name in its container; of depth 0: its path */
+    uint64_t number;        /* BOOL, INT; FLOAT: its bits; else how many bytes or items it has */
+    tv_span text;           /* STR, LONG; OBJECT, NAME: its class; may be cut */
 };
 
 struct checkpoint {
@@ -73,6 +111,9 @@ struct checkpoint {
     bool is_fed;               /* storages have numbers instead of places (checkpoint/structure.h) */
     tv_span chosen;            /* the path that was converted: "state_dict", or empty for the root */
     struct inflater *inflater; /* of all parts that are unpacked, or NULL */
+    struct vector groups;      /* struct ck_group: of what is refused as ambiguous-root; else none */
+    struct vector values;      /* struct ck_value: of what was dropped, where options ask for them */
+    uint64_t values_omitted;
 };
 
 /* The source that a storage's offset is in. */
@@ -90,6 +131,10 @@ struct ck_options {
     bool want_tensors;     /* false: only judge the pickle (check), true: build the tensor table */
     bool skip_unsupported; /* tensors without an equivalent in safetensors are dropped and listed, not refused */
     bool whole;            /* with want_tensors: the whole root, nothing chosen (inspect, check) */
+    bool want_values;      /* fill checkpoint.values */
+    bool only_models;      /* refuse what is the state of an optimizer, a scheduler or generators */
+    bool allow_crc;        /* a storage whose CRC is wrong is let through, with a warning */
+    bool allow_extra;      /* so are entries that are none of torch's */
 };
 
 /* Reads the source, whose kind is one of the checkpoint kinds. TV_OK: the table is filled, and findings hold no error

@@ -29,7 +29,7 @@ struct comparing {
     tv_index index;
     progress_fn progress;
     void *context;
-    uint64_t done;
+    uint64_t done, total;
 };
 
 static tv_status differ(struct comparing *c, tv_span subject, const char *how)
@@ -233,20 +233,32 @@ static void advance(void *context, uint64_t bytes)
     struct comparing *c = context;
     c->done += bytes;
     if (c->progress != NULL)
-        c->progress(c->context, c->done, c->index.data_size);
+        c->progress(c->context, c->done, c->total);
 }
 
-/* The bits of every tensor, in the order of the output. */
+/* The parts of a comparison are cut by a rule of its own, at the tensors' first bytes. */
+static bool is_mine(const struct comparing *c, uint64_t begin)
+{
+    uint32_t parts = c->options->parts;
+    return parts < 2 || begin / (c->index.data_size / parts + 1) == c->options->part;
+}
+
+/* The bits of every tensor of this part, in the order of the output. */
 static tv_status compare_storages(struct comparing *c)
 {
     struct bits bits;
     tv_status status = bits_open(&bits, c->source, c->output);
+    for (uint64_t i = 0; i < c->index.count; i++)
+        if (is_mine(c, c->index.tensors[i].begin))
+            c->total += c->index.tensors[i].end - c->index.tensors[i].begin;
     bits.advance = advance;
     bits.context = c;
     for (uint64_t i = 0; i < c->index.count && status == TV_OK; i++) {
         const struct ck_tensor *tensor = &c->tensors[c->matches[i]];
         const struct storage *storage = vector_at(&c->checkpoint->storages, tensor->storage);
         bool same = false;
+        if (!is_mine(c, c->index.tensors[i].begin))
+            continue;
         if (storage == NULL)
             status = TV_MISUSE;
         else

@@ -26,6 +26,7 @@ struct compare_options {
     bool no_metadata;  /* of a safetensors source that has none */
     compare_data data; /* NULL: the bits are in the source, at the storages' places */
     void *data_context;
+    uint32_t part, parts; /* whose bits are compared; all else is compared by each part; parts 0: all */
 };
 
 /* TV_OK where the output is well formed, each of its tensors is one of the source's with the same name, dtype, shape

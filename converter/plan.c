@@ -23,6 +23,7 @@ struct making {
     uint32_t count;
     uint32_t *order; /* tensors, sorted as the step at hand needs them */
     uint32_t *kept;  /* the tensor that is written for this one, or NOT_DROPPED */
+    uint32_t *rules; /* of a tie: enum plan_tie_rule */
 };
 
 static int compare_u64(uint64_t a, uint64_t b)
@@ -70,24 +71,34 @@ static bool name_before(const void *context, uint32_t a, uint32_t b)
     return tv_span_compare(m->tensors[a].name, m->tensors[b].name) < 0;
 }
 
-static bool discarded(const struct making *m, uint32_t tensor)
+static bool is_one_of(const struct making *m, uint32_t tensor, const char *const *names, uint32_t count)
 {
-    for (uint32_t i = 0; i < m->options->discards; i++) {
-        if (tv_span_is(m->tensors[tensor].name, m->options->discard[i]))
+    for (uint32_t i = 0; i < count; i++) {
+        if (tv_span_is(m->tensors[tensor].name, names[i]))
             return true;
     }
     return false;
+}
+
+/* Why that name gives way to others: PLAN_TIE_SMALLEST_NAME: it does not. */
+static uint32_t gives_way(const struct making *m, uint32_t tensor)
+{
+    if (is_one_of(m, tensor, m->options->discard, m->options->discards))
+        return PLAN_TIE_DISCARD;
+    return is_one_of(m, tensor, m->options->hint, m->options->hints) ? PLAN_TIE_HINT : PLAN_TIE_SMALLEST_NAME;
 }
 
 /* A group of identical views, by name: keeps the first that is not to be discarded, else the first. */
 static void tie_group(struct making *m, const uint32_t *group, uint64_t size)
 {
     uint32_t keep = group[0];
-    for (uint64_t i = 0; i < size && discarded(m, keep); i++)
+    for (uint64_t i = 0; i < size && gives_way(m, keep) != PLAN_TIE_SMALLEST_NAME; i++)
         keep = group[i];
-    if (discarded(m, keep))
+    if (gives_way(m, keep) != PLAN_TIE_SMALLEST_NAME)
         keep = group[0];
+    uint32_t rule = keep == group[0] ? (uint32_t)PLAN_TIE_SMALLEST_NAME : gives_way(m, group[0]);
     for (uint64_t i = 0; i < size; i++) {
+        m->rules[group[i]] = rule;
         if (group[i] != keep)
             m->kept[group[i]] = keep;
     }
@@ -135,7 +146,7 @@ static tv_status record_ties(struct making *m)
         struct plan_tie *tie = vector_push(&m->plan->ties);
         if (tie == NULL)
             return TV_NO_MEMORY;
-        *tie = (struct plan_tie){.dropped = m->order[i], .kept = m->kept[m->order[i]]};
+        *tie = (struct plan_tie){m->order[i], m->kept[m->order[i]], m->rules[m->order[i]]};
     }
     return TV_OK;
 }
@@ -287,23 +298,53 @@ static tv_status make(struct making *m)
     return status == TV_OK ? check_size(m) : status;
 }
 
+/* An empty plan, and room to make it in. */
+static tv_status begin(struct making *m)
+{
+    struct checkpoint *checkpoint = m->checkpoint;
+    m->tensors = checkpoint->tensors.data;
+    m->count = (uint32_t)checkpoint->tensors.count;
+    m->order = pool_take(&checkpoint->pool, (uint64_t)m->count + 1, sizeof *m->order);
+    m->kept = pool_take(&checkpoint->pool, (uint64_t)m->count + 1, sizeof *m->kept);
+    m->rules = pool_take(&checkpoint->pool, (uint64_t)m->count + 1, sizeof *m->rules);
+    return m->order == NULL || m->kept == NULL || m->rules == NULL ? TV_NO_MEMORY : TV_OK;
+}
+
+static struct plan empty_plan(struct checkpoint *checkpoint)
+{
+    return (struct plan){
+        .items = {.each = sizeof(struct plan_item), .budget = &checkpoint->budget},
+        .ties = {.each = sizeof(struct plan_tie), .budget = &checkpoint->budget},
+    };
+}
+
+tv_status plan_find_ties(struct checkpoint *checkpoint, struct plan *plan)
+{
+    const struct plan_options options = {0};
+    struct making m = {.checkpoint = checkpoint, .options = &options, .plan = plan};
+    *plan = empty_plan(checkpoint);
+    if (checkpoint->tensors.count >= NOT_DROPPED || begin(&m) != TV_OK)
+        return TV_NO_MEMORY;
+    find_ties(&m);
+    for (uint32_t i = 0; i < m.count; i++) {
+        struct plan_tie *tie = m.kept[i] == NOT_DROPPED ? NULL : vector_push(&plan->ties);
+        if (tie != NULL)
+            *tie = (struct plan_tie){i, m.kept[i], m.rules[i]};
+        else if (m.kept[i] != NOT_DROPPED)
+            return TV_NO_MEMORY;
+    }
+    return TV_OK;
+}
+
 tv_status plan_make(struct checkpoint *checkpoint, const struct plan_options *options, struct plan *plan,
                     tv_findings *findings)
 {
     struct making m = {.checkpoint = checkpoint, .options = options, .plan = plan, .findings = findings};
-    *plan = (struct plan){
-        .items = {.each = sizeof(struct plan_item), .budget = &checkpoint->budget},
-        .ties = {.each = sizeof(struct plan_tie), .budget = &checkpoint->budget},
-    };
+    *plan = empty_plan(checkpoint);
     if (checkpoint->tensors.count >= NOT_DROPPED)
         return refuse_size(&m, TV_FIND_TOO_MANY_TENSORS, checkpoint->tensors.count, options->limits->tensors);
-    m.tensors = checkpoint->tensors.data;
-    m.count = (uint32_t)checkpoint->tensors.count;
-    m.order = pool_take(&checkpoint->pool, (uint64_t)m.count + 1, sizeof *m.order);
-    m.kept = pool_take(&checkpoint->pool, (uint64_t)m.count + 1, sizeof *m.kept);
-    if (m.order == NULL || m.kept == NULL)
-        return TV_NO_MEMORY;
-    return make(&m);
+    tv_status status = begin(&m);
+    return status == TV_OK ? make(&m) : status;
 }
 
 void plan_free(struct plan *plan)

@@ -26,7 +26,7 @@ static tv_status list_left_out(struct checkpoint *table, tv_span name, tv_findin
     struct ck_dropped *row = vector_push(&table->dropped);
     if (row == NULL)
         return refuse_memory(findings);
-    *row = (struct ck_dropped){name, "tensor that was not selected"};
+    *row = (struct ck_dropped){name, UINT32_MAX, "tensor that was not selected"};
     return TV_OK;
 }
 

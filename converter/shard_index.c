@@ -6,6 +6,7 @@
 #include <tensorvet/index.h>
 #include <utf8.h>
 
+#include "json_walk.h"
 #include "refuse.h"
 #include "sort.h"
 
@@ -39,29 +40,12 @@ static tv_status refuse_at(struct reading *r, tv_finding_id id, uint64_t at, tv_
     return refuse(r->findings, (struct refusal){id, at, take_text(r, raw), detail, 0, 0});
 }
 
-static bool is_space(int byte)
-{
-    return byte == ' ' || byte == '\n' || byte == '\t' || byte == '\r';
-}
-
-/* The text without the white space around it, which core's scanner allows a header only in part. */
-static tv_span without_space(tv_span text, uint64_t *start)
-{
-    tv_span inner;
-    uint64_t end = text.size;
-    *start = json_space(text, 0);
-    while (end > *start && is_space(tv_span_byte(text, end - 1)))
-        end--;
-    (void)tv_span_sub(text, *start, end - *start, &inner);
-    return inner;
-}
-
 static tv_status check_grammar(struct reading *r)
 {
     uint64_t at = utf8_check(r->text), start = 0;
     if (at != r->text.size)
         return refuse_at(r, TV_FIND_INDEX_INVALID_JSON, at, (tv_span){0}, "no UTF-8");
-    json_verdict verdict = json_check(without_space(r->text, &start), INDEX_LEVELS, &at);
+    json_verdict verdict = json_check(json_walk_trim(r->text, &start), INDEX_LEVELS, &at);
     at += start;
     switch (verdict) {
     case JSON_GOOD: return TV_OK;
@@ -70,35 +54,6 @@ static tv_status check_grammar(struct reading *r)
     case JSON_BAD:
     default: return refuse_at(r, TV_FIND_INDEX_INVALID_JSON, at, (tv_span){0}, "no JSON from here on");
     }
-}
-
-/* The string whose opening quote is at `at`; moves *at behind it. */
-static tv_span pass_string(tv_span text, uint64_t *at)
-{
-    json_string string;
-    (void)json_scan_string(text, *at, &string); /* json_check has seen it */
-    *at = string.end + 1;
-    return json_raw(text, &string);
-}
-
-/* Where the value that begins at `at` ends. */
-static uint64_t pass_value(tv_span text, uint64_t at)
-{
-    uint64_t depth = 0;
-    do {
-        int byte = tv_span_byte(text, at);
-        if (byte == '"') {
-            (void)pass_string(text, &at);
-            continue;
-        }
-        bool over = byte == ',' || byte == '}' || byte == ']';
-        if (byte < 0 || (over && depth == 0))
-            return at;
-        depth += byte == '{' || byte == '[' ? 1 : 0;
-        depth -= byte == '}' || byte == ']' ? 1 : 0;
-        at++;
-    } while (depth > 0 || tv_span_byte(text, at) > ' ');
-    return at;
 }
 
 static bool by_key(const void *context, uint32_t a, uint32_t b)
@@ -143,9 +98,9 @@ static tv_status read_members(struct reading *r, uint64_t at, struct vector *mem
         if (member == NULL)
             return refuse_memory(r->findings);
         member->key_at = at;
-        member->key = pass_string(r->text, &at);
+        member->key = json_walk_string(r->text, &at);
         member->value = json_space(r->text, json_space(r->text, at) + 1); /* behind the colon */
-        at = json_space(r->text, pass_value(r->text, member->value));
+        at = json_space(r->text, json_walk_value(r->text, member->value));
         if (tv_span_byte(r->text, at) == ',')
             at = json_space(r->text, at + 1);
     }
@@ -171,7 +126,7 @@ static tv_status add_row(struct reading *r, const struct member *member)
         return refuse_at(r, TV_FIND_INDEX_WRONG_TYPE, member->value, member->key, "a shard's name is no string");
     uint64_t at = member->value;
     struct shard_row row = {.tensor = take_text(r, member->key)};
-    row.shard = take_text(r, pass_string(r->text, &at));
+    row.shard = take_text(r, json_walk_string(r->text, &at));
     struct shard_row *place = vector_push(&r->out->rows);
     if (row.tensor.data == NULL || row.shard.data == NULL || place == NULL)
         return refuse_memory(r->findings);

@@ -51,16 +51,12 @@ tv_status sink_flush(struct sink *sink)
     return status;
 }
 
-tv_status sink_finish(struct sink *sink)
+tv_status sink_end(struct sink *sink, uint64_t size)
 {
-    tv_status status = sink_flush(sink);
-    if (status != TV_OK)
-        return status;
-    if (ftruncate(sink->fd, (off_t)sink->base) != 0) {
-        sink->error = errno;
-        return TV_IO;
-    }
-    return TV_OK;
+    if (ftruncate(sink->fd, (off_t)size) == 0)
+        return TV_OK;
+    sink->error = errno;
+    return TV_IO;
 }
 
 uint8_t *sink_room(struct sink *sink, uint64_t *room)

@@ -32,8 +32,8 @@ TV_MUST_CHECK tv_status sink_put(struct sink *sink, const void *bytes, uint64_t 
 /* Writes at an offset of its own, past the buffer, which must be flushed; the position stays. */
 TV_MUST_CHECK tv_status sink_put_at(struct sink *sink, uint64_t at, const void *bytes, uint64_t size);
 TV_MUST_CHECK tv_status sink_flush(struct sink *sink);
-/* Flushes, and ends the file there. */
-TV_MUST_CHECK tv_status sink_finish(struct sink *sink);
+/* Ends the file at that size. */
+TV_MUST_CHECK tv_status sink_end(struct sink *sink, uint64_t size);
 /* Moves on by bytes that sink_put_at wrote; the buffer must be flushed. */
 void sink_skip(struct sink *sink, uint64_t size);
 

@@ -97,6 +97,8 @@ tv_status table_of_index(const tv_index *index, const tv_limits *limits, struct 
     out->tensors = (struct vector){.each = sizeof(struct ck_tensor), .budget = &out->budget};
     out->globals = (struct vector){.each = sizeof(struct ck_global), .budget = &out->budget};
     out->dropped = (struct vector){.each = sizeof(struct ck_dropped), .budget = &out->budget};
+    out->values = (struct vector){.each = sizeof(struct ck_value), .budget = &out->budget};
+    out->groups = (struct vector){.each = sizeof(struct ck_group), .budget = &out->budget};
     *count = index->metadata_count;
     for (uint64_t i = 0; i < index->count; i++) {
         tv_status status = add_tensor(out, index, &index->tensors[i]);

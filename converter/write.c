@@ -14,17 +14,16 @@
 #include "sink.h"
 #include "view.h"
 
-enum crc_state { CRC_TO_DO, CRC_CARRIED, CRC_NONE };
+#define NOBODY UINT32_MAX
 
 struct writing {
     const struct source *source;
     const struct checkpoint *checkpoint;
     const struct plan *plan;
     struct sink sink;
-    uint8_t *crc_states;  /* an enum crc_state for each storage */
+    const struct plan_writing *how;
+    uint32_t *carriers;   /* for each storage, the item whose copying checks its CRC, or NOBODY */
     uint64_t done, total; /* bytes, for the progress */
-    progress_fn progress;
-    void *context;
     tv_findings *findings;
 };
 
@@ -56,19 +55,19 @@ static void advance(void *context, uint64_t bytes)
 {
     struct writing *w = context;
     w->done += bytes;
-    if (w->progress != NULL)
-        w->progress(w->context, w->done, w->total);
+    if (w->how->progress != NULL)
+        w->how->progress(w->how->context, w->done, w->total);
 }
 
 static tv_status judge_crc(struct writing *w, const struct storage *storage, uint32_t crc)
 {
     if (crc == storage->crc)
         return TV_OK;
-    tv_finding *finding =
-        tv_findings_add(w->findings, TV_FIND_ZIP_CRC_MISMATCH, storage->at, storage->key, tv_span_of(NULL, 0));
+    tv_finding_id id = w->how->allow_crc ? TV_FIND_ZIP_CRC_LET_THROUGH : TV_FIND_ZIP_CRC_MISMATCH;
+    tv_finding *finding = tv_findings_add(w->findings, id, storage->at, storage->key, tv_span_of(NULL, 0));
     finding->a = crc;
     finding->b = storage->crc;
-    return TV_REJECTED;
+    return w->how->allow_crc ? TV_OK : TV_REJECTED;
 }
 
 /* Are its bytes in the output those of the source, one after the other? */
@@ -100,11 +99,12 @@ static bool find_bytes(const struct ck_tensor *tensor, const struct storage *sto
 }
 
 /* Copies a contiguous tensor, and checks the CRC of its storage if it carries that. */
-static tv_status copy(struct writing *w, const struct plan_item *item)
+static tv_status copy(struct writing *w, uint32_t index)
 {
+    const struct plan_item *item = vector_at(&w->plan->items, index);
     const struct ck_tensor *tensor = tensor_of(w, item);
     const struct storage *storage = storage_of(w, tensor->storage);
-    bool carries = w->crc_states[tensor->storage] == CRC_TO_DO && is_whole(item, tensor, storage);
+    bool carries = w->carriers[tensor->storage] == index;
     uint64_t at = 0, left = item->end - item->begin;
     uint32_t crc = 0;
     if (!find_bytes(tensor, storage, left, &at))
@@ -126,10 +126,7 @@ static tv_status copy(struct writing *w, const struct plan_item *item)
         left -= size;
         advance(w, size);
     }
-    if (!carries)
-        return TV_OK;
-    w->crc_states[tensor->storage] = CRC_CARRIED;
-    return judge_crc(w, storage, crc);
+    return carries ? judge_crc(w, storage, crc) : TV_OK;
 }
 
 static tv_status gather(struct writing *w, const struct plan_item *item)
@@ -144,23 +141,72 @@ static tv_status gather(struct writing *w, const struct plan_item *item)
     return status == TV_IO && w->sink.error != 0 ? write_failed(w) : status;
 }
 
+/* Each byte of the data section belongs to exactly one part, and a tensor to the part of its first. */
+static bool is_mine(const struct writing *w, const struct plan_item *item)
+{
+    uint32_t parts = w->how->parts;
+    return parts < 2 || item->begin / (w->plan->data_size / parts + 1) == w->how->part;
+}
+
+static bool is_last(const struct writing *w)
+{
+    return w->how->parts < 2 || w->how->part == w->how->parts - 1;
+}
+
+/* Where this part begins: tensors of no bytes lie where their neighbours do, whosever those are. */
+static void find_start(struct writing *w)
+{
+    w->sink.base = 0;
+    if (w->how->part == 0)
+        return;
+    w->sink.base = w->plan->header_size;
+    for (uint64_t i = 0; i < w->plan->items.count; i++) {
+        const struct plan_item *item = vector_at(&w->plan->items, i);
+        w->sink.base = w->plan->header_size + item->begin;
+        if (is_mine(w, item))
+            return;
+    }
+}
+
+/* The tensors of this part, which follow each other. */
+static tv_status write_items(struct writing *w)
+{
+    for (uint32_t i = 0; i < w->plan->items.count; i++) {
+        const struct plan_item *item = vector_at(&w->plan->items, i);
+        if (!is_mine(w, item))
+            continue;
+        if (sink_position(&w->sink) != w->plan->header_size + item->begin)
+            return TV_MISUSE;
+        tv_status status = is_copied(item, tensor_of(w, item)) ? copy(w, i) : gather(w, item);
+        if (status != TV_OK)
+            return status;
+    }
+    return TV_OK;
+}
+
 /* The header, the tensors, and the end of the file. */
 static tv_status write_all(struct writing *w)
 {
     const struct plan *plan = w->plan;
-    if (sink_put(&w->sink, plan->header, plan->header_size) != TV_OK)
+    find_start(w);
+    if (w->how->part == 0 && sink_put(&w->sink, plan->header, plan->header_size) != TV_OK)
         return write_failed(w);
-    for (uint64_t i = 0; i < plan->items.count; i++) {
-        const struct plan_item *item = vector_at(&plan->items, i);
-        if (sink_position(&w->sink) != plan->header_size + item->begin)
-            return TV_MISUSE;
-        tv_status status = is_copied(item, tensor_of(w, item)) ? copy(w, item) : gather(w, item);
-        if (status != TV_OK)
-            return status;
-    }
-    if (sink_finish(&w->sink) != TV_OK)
+    tv_status status = write_items(w);
+    if (status != TV_OK)
+        return status;
+    if (sink_flush(&w->sink) != TV_OK)
         return write_failed(w);
-    return sink_position(&w->sink) == plan->header_size + plan->data_size ? TV_OK : TV_MISUSE;
+    if (is_last(w) && sink_end(&w->sink, plan->header_size + plan->data_size) != TV_OK)
+        return write_failed(w);
+    bool whole = w->how->parts < 2;
+    return !whole || sink_position(&w->sink) == plan->header_size + plan->data_size ? TV_OK : TV_MISUSE;
+}
+
+/* Is the storage's CRC for this part to check in a pass of its own? */
+static bool is_to_read(const struct writing *w, uint32_t storage)
+{
+    bool mine = w->how->parts < 2 || storage % w->how->parts == w->how->part;
+    return mine && storage_of(w, storage)->has_crc && w->carriers[storage] == NOBODY;
 }
 
 /* Storages that no single tensor carried. */
@@ -169,7 +215,7 @@ static tv_status check_other_crcs(struct writing *w)
     for (uint32_t i = 0; i < w->checkpoint->storages.count; i++) {
         const struct storage *storage = storage_of(w, i);
         uint32_t crc = 0;
-        if (w->crc_states[i] != CRC_TO_DO)
+        if (!is_to_read(w, i))
             continue;
         tv_status status = source_crc(storage_source(w->source, storage), storage->at, storage->size, &crc);
         if (status == TV_OK)
@@ -181,42 +227,33 @@ static tv_status check_other_crcs(struct writing *w)
     return TV_OK;
 }
 
-/* Which storages have a CRC, and what all of the work comes to: bytes written, and bytes read for a CRC alone. */
+/* Who checks which CRC, and what all of the work comes to: bytes written, and bytes read for a CRC alone. */
 static void prepare(struct writing *w)
 {
     uint64_t count = w->checkpoint->storages.count;
-    w->total = w->plan->data_size;
-    for (uint32_t i = 0; i < count; i++) {
-        w->crc_states[i] = storage_of(w, i)->has_crc ? CRC_TO_DO : CRC_NONE;
-        if (w->crc_states[i] == CRC_TO_DO)
-            w->total += storage_of(w, i)->size; /* at most the size of the source for each: no overflow in practice */
-    }
-    for (uint64_t i = 0; i < w->plan->items.count; i++) {
+    for (uint32_t i = 0; i < count; i++)
+        w->carriers[i] = NOBODY;
+    for (uint32_t i = 0; i < w->plan->items.count; i++) {
         const struct plan_item *item = vector_at(&w->plan->items, i);
         const struct ck_tensor *tensor = tensor_of(w, item);
-        if (w->crc_states[tensor->storage] == CRC_TO_DO && is_whole(item, tensor, storage_of(w, tensor->storage))) {
-            w->crc_states[tensor->storage] = CRC_CARRIED;
-            w->total -= storage_of(w, tensor->storage)->size;
-        }
+        const struct storage *storage = storage_of(w, tensor->storage);
+        if (storage->has_crc && w->carriers[tensor->storage] == NOBODY && is_whole(item, tensor, storage))
+            w->carriers[tensor->storage] = i;
+        if (is_mine(w, item))
+            w->total += item->end - item->begin;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        if (w->crc_states[i] == CRC_CARRIED) /* by now only counted */
-            w->crc_states[i] = CRC_TO_DO;
-    }
+    for (uint32_t i = 0; i < count; i++)
+        if (is_to_read(w, i))
+            w->total += storage_of(w, i)->size; /* at most the size of the source for each: no overflow in practice */
 }
 
 tv_status plan_write(const struct source *source, const struct checkpoint *checkpoint, const struct plan *plan, int fd,
-                     progress_fn progress, void *context, tv_findings *findings)
+                     const struct plan_writing *how, tv_findings *findings)
 {
-    struct writing w = {.source = source,
-                        .checkpoint = checkpoint,
-                        .plan = plan,
-                        .progress = progress,
-                        .context = context,
-                        .findings = findings};
+    struct writing w = {.source = source, .checkpoint = checkpoint, .plan = plan, .how = how, .findings = findings};
     tv_status status = sink_open(&w.sink, fd);
-    w.crc_states = calloc((size_t)checkpoint->storages.count + 1, 1);
-    if (w.crc_states == NULL)
+    w.carriers = calloc((size_t)checkpoint->storages.count + 1, sizeof *w.carriers);
+    if (w.carriers == NULL)
         status = TV_NO_MEMORY;
     if (status == TV_OK) {
         prepare(&w);
@@ -224,7 +261,7 @@ tv_status plan_write(const struct source *source, const struct checkpoint *check
     }
     if (status == TV_OK)
         status = check_other_crcs(&w);
-    free(w.crc_states);
+    free(w.carriers);
     sink_close(&w.sink);
     return status;
 }

@@ -66,6 +66,47 @@ static void on_text(void *context, tv_span text)
     mix_text(h, text);
 }
 
+static void on_tie(void *context, tv_span one, tv_span other, enum frame_tie_rule rule)
+{
+    PROMISE(rule < TIE_RULES);
+    on_pair(context, one, other);
+}
+
+static void on_group(void *context, const struct row_group *row)
+{
+    struct heard *h = context;
+    h->rows++;
+    mix_text(h, row->key);
+    mix(h, row->tensors);
+    mix(h, row->bytes);
+}
+
+static void on_value(void *context, const struct row_value *row)
+{
+    struct heard *h = context;
+    h->rows++;
+    PROMISE(row->depth <= FRAME_VALUE_DEPTH && row->type < VALUE_TYPES && row->key_type < KEY_TYPES);
+    mix_text(h, row->key);
+    mix_text(h, row->text);
+    mix(h, row->number * 2 + row->is_cut);
+}
+
+static void on_account(void *context, const struct row_account *row)
+{
+    struct heard *h = context;
+    h->rows++;
+    mix(h, row->source ^ row->output);
+}
+
+static void on_difference(void *context, const struct row_difference *row)
+{
+    struct heard *h = context;
+    h->rows++;
+    PROMISE(row->what < DIFFERENCES);
+    mix_text(h, row->name);
+    on_pair(context, row->a, row->b);
+}
+
 static void on_progress(void *context, uint64_t done, uint64_t total)
 {
     struct heard *h = context;
@@ -92,10 +133,14 @@ static void feed(struct run *run, const struct job *job, tv_span bytes, size_t p
                                       .tensor = on_tensor,
                                       .metadata = on_pair,
                                       .global = on_global,
-                                      .dropped_shared = on_pair,
+                                      .dropped_shared = on_tie,
                                       .made_contiguous = on_text,
                                       .dropped_object = on_pair,
                                       .note = on_text,
+                                      .group = on_group,
+                                      .value = on_value,
+                                      .account = on_account,
+                                      .difference = on_difference,
                                       .progress = on_progress};
     struct decoder decoder;
     run->heard = (struct heard){0};

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "attend.h"
+#include "parts.h"
 #include "program.h"
 #include "workers.h"
 
@@ -243,7 +244,9 @@ static bool second_look(const struct broker_way *way, const struct job *writer, 
 {
     struct job job = *writer;
     job.kind = kind;
-    job.want_rows = false;
+    job.want_rows = job.want_values = false;
+    if (kind == JOB_JUDGE)
+        job.parts = 0;
     const struct listener only_progress = {.context = listener == NULL ? NULL : listener->context,
                                            .progress = listener == NULL ? NULL : listener->progress};
     struct outcome look;
@@ -281,7 +284,41 @@ static int reopen_for_reading(int output, struct outcome *outcome)
 static void run_plainly(void *context, const struct job *job, int source, int output, const struct listener *listener,
                         struct outcome *outcome)
 {
-    broker_run(context, job, source, output, listener, outcome);
+    parts_run(context, job, source, output, listener, outcome);
+}
+
+/* The two looks at what is in `output`: of the writer, or of whoever wrote it before. */
+static bool verify(const struct broker *broker, const struct broker_way *way, const struct job *job, int source,
+                   int output, const struct listener *listener, struct outcome *outcome)
+{
+    struct broker plain_broker = *broker;
+    const struct broker_way plain = {run_plainly, &plain_broker};
+    struct job judge = *job;
+    int written = reopen_for_reading(output, outcome);
+    if (written < 0)
+        return false;
+    judge.feed = false;
+    bool verified = second_look(way, job, JOB_COMPARE, source, written, listener, outcome) &&
+                    second_look(&plain, &judge, JOB_JUDGE, written, -1, listener, outcome);
+    (void)close(written);
+    return verified;
+}
+
+void broker_verify(const struct broker *broker, const struct job *job, int source, int output,
+                   const struct listener *listener, struct outcome *outcome)
+{
+    struct broker plain_broker = *broker;
+    const struct broker_way plain = {run_plainly, &plain_broker};
+    struct job plan = *job;
+    plan.kind = JOB_WRITE;
+    plan.plan_only = true;
+    plan.parts = 0;
+    broker_run(broker, &plan, source, -1, listener, outcome);
+    if (!outcome->complete || outcome->said != OUTCOME_DONE)
+        return;
+    outcome->verified =
+        as_long_as_said(output, outcome) && verify(broker, &plain, job, source, output, listener, outcome);
+    outcome->complete = outcome->verified;
 }
 
 void broker_convert_by(const struct broker *broker, const struct broker_way *way, const struct job *job, int source,
@@ -296,15 +333,8 @@ void broker_convert_by(const struct broker *broker, const struct broker_way *way
     outcome->complete = false;
     if (!as_long_as_said(output, outcome))
         return;
-    int written = reopen_for_reading(output, outcome);
-    if (written < 0)
-        return;
-    struct job judge = *job;
-    judge.feed = false;
-    outcome->verified = second_look(way, job, JOB_COMPARE, source, written, listener, outcome) &&
-                        second_look(&plain, &judge, JOB_JUDGE, written, -1, listener, outcome);
+    outcome->verified = verify(broker, way, job, source, output, listener, outcome);
     outcome->complete = outcome->verified;
-    (void)close(written);
 }
 
 void broker_convert(const struct broker *broker, const struct job *job, int source, int output,

@@ -29,17 +29,42 @@ struct row_global {
     uint64_t offset;
 };
 
+struct row_group {
+    tv_span key; /* as --key takes it */
+    uint64_t tensors, bytes;
+};
+struct row_value {
+    uint32_t depth, key_type, type; /* enum frame_key_type, enum frame_value_type */
+    tv_span key;                    /* of depth 0: a path */
+    bool is_cut;
+    uint64_t number;
+    tv_span text;
+};
+/* Bytes: converter/account.h says which. */
+struct row_account {
+    uint64_t source, container, unused, used, hidden, repeated, header, output;
+};
+struct row_difference {
+    tv_span name;
+    enum frame_difference what;
+    tv_span a, b;
+};
+
 /* Who hears of rows as they stream in; each may be NULL. */
 struct listener {
     void *context;
     void (*tensor)(void *context, const struct row_tensor *row);
     void (*metadata)(void *context, tv_span key, tv_span value);
     void (*global)(void *context, const struct row_global *row);
-    void (*dropped_shared)(void *context, tv_span name, tv_span kept);
+    void (*dropped_shared)(void *context, tv_span name, tv_span kept, enum frame_tie_rule rule);
     void (*made_contiguous)(void *context, tv_span name);
     void (*dropped_object)(void *context, tv_span path, tv_span type);
     void (*decision)(void *context, tv_span name, tv_span what);
     void (*note)(void *context, tv_span text);
+    void (*group)(void *context, const struct row_group *row);
+    void (*value)(void *context, const struct row_value *row);
+    void (*account)(void *context, const struct row_account *row);
+    void (*difference)(void *context, const struct row_difference *row);
     void (*progress)(void *context, uint64_t done, uint64_t total);
 };
 
@@ -98,6 +123,10 @@ void broker_run(const struct broker *broker, const struct job *job, int source, 
  * one of the others found something, its findings are added. Publish only what is `verified`. */
 void broker_convert(const struct broker *broker, const struct job *job, int source, int output,
                     const struct listener *listener, struct outcome *outcome);
+/* The same look at an output that is there already: is it what the job would write? *outcome is as of a conversion, and
+ * `output`, open for reading, stays as it is. */
+void broker_verify(const struct broker *broker, const struct job *job, int source, int output,
+                   const struct listener *listener, struct outcome *outcome);
 
 /* The same, where something else than broker_run runs the jobs that read the source: writer and comparer. */
 typedef void (*broker_runner)(void *context, const struct job *job, int source, int output,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "convert_jobs.h"
 #include "name.h"
 #include "vet.h"
 
@@ -27,7 +28,8 @@ struct planning {
     size_t group_count;       /* of those that were planned so far */
     struct conversion *items; /* in the order of their groups */
     size_t count, capacity, done;
-    struct out_folder base; /* --out-dir, opened once; fd is -1 where there is none, or not yet */
+    struct convert_jobs *jobs; /* NULL: one file at a time */
+    struct out_folder base;    /* --out-dir, opened once; fd is -1 where there is none, or not yet */
 };
 
 static void free_conversion(struct conversion *conversion)
@@ -223,19 +225,30 @@ static void find_clashes(struct planning *planning)
     free(sorted);
 }
 
+static void convert_item(struct session *session, const struct planning *planning, size_t from, size_t to, size_t i,
+                         struct judgement *judgement)
+{
+    struct conversion *item = &planning->items[i];
+    if (planning->jobs != NULL && !item->is_index) {
+        convert_jobs_finish(planning->jobs, i, judgement);
+        return;
+    }
+    *judgement = (struct judgement){.verdict = VERDICT_UNDECIDED};
+    item->told = item->is_index
+                     ? convert_index(session, planning->options, item, planning->items + from, to - from, judgement)
+                     : convert_one(session, planning->options, item, judgement);
+    item->verdict = judgement->verdict;
+}
+
 /* Converts the files among items [from, to), or the indexes. */
 static void convert_items(struct planning *planning, struct group *group, size_t from, size_t to, bool indexes)
 {
     for (size_t i = from; i < to && !session_stopped(planning->session); i++) {
-        struct judgement judgement = {.verdict = VERDICT_UNDECIDED};
-        struct conversion *item = &planning->items[i];
-        if (item->is_index != indexes)
+        struct judgement judgement;
+        if (planning->items[i].is_index != indexes)
             continue;
-        item->told = indexes ? convert_index(planning->session, planning->options, item, planning->items + from,
-                                             to - from, &judgement)
-                             : convert_one(planning->session, planning->options, item, &judgement);
-        item->verdict = judgement.verdict;
-        if (item->told)
+        convert_item(planning->session, planning, from, to, i, &judgement);
+        if (planning->items[i].told)
             folder_tally_add(&group->tally, &judgement);
     }
 }
@@ -282,7 +295,9 @@ void session_convert(struct session *session, const struct convert_options *opti
     for (size_t i = 0; i < count && !session_stopped(session); i++)
         plan_input(&planning, inputs[i]);
     find_clashes(&planning);
+    planning.jobs = convert_jobs_start(session, options, planning.items, planning.count);
     for (size_t i = 0; i < planning.group_count && !session_stopped(session); i++)
         convert_group(&planning, i);
+    convert_jobs_end(planning.jobs);
     free_planning(&planning);
 }

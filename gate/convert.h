@@ -17,6 +17,10 @@ struct convert_options {
     const char *key;     /* --key; NULL: choose */
     enum job_ties ties;
     bool disarm, overwrite, dry_run, skip_unsupported;
+    bool allow_crc, allow_extra;       /* --allow zip-crc-mismatch, zip-extra-entry */
+    bool all;                          /* --all: of a folder, optimizers, schedulers and generators too */
+    const char *extras;                /* --save-extras; NULL: none */
+    uint32_t jobs;                     /* --jobs; 0 and 1: one at a time */
     const char *strip;                 /* --strip-prefix; NULL: none */
     const char *discard[JOB_LIST_MAX]; /* --discard, --include, --exclude */
     const char *include[JOB_LIST_MAX];
@@ -37,11 +41,14 @@ struct conversion {
     char *inside; /* NULL where in_top is -1 */
     int out_top;  /* the folder that `out_folder` is below; AT_FDCWD: a path of the user's own */
     char *out_folder;
-    char *out_name; /* in that folder; of any length */
-    char *out_path; /* as it is reported */
-    bool clash;     /* another input would be written there too */
-    bool is_index;  /* of a sharded model: converted after its shards */
-    bool told;      /* it was converted and reported: `verdict` is what came of it */
+    char *out_name;          /* in that folder; of any length */
+    char *out_path;          /* as it is reported */
+    bool clash;              /* another input would be written there too */
+    bool is_index;           /* of a sharded model: converted after its shards */
+    bool undo_later;         /* other conversions share its folders: what was made for it goes when all is done */
+    struct out_folder *made; /* then: its folder, if nothing came to be in it; malloc'd */
+    uint32_t parts;          /* workers for this one at a time; 0 and 1: one */
+    bool told;               /* it was converted and reported: `verdict` is what came of it */
     enum verdict verdict;
 };
 
@@ -51,7 +58,7 @@ bool convert_index(struct session *session, const struct convert_options *option
                    const struct conversion *items, size_t count, struct judgement *judgement);
 
 /* Does it, and reports. False where it was stopped before there was anything to say; else *judgement is filled. */
-bool convert_one(struct session *session, const struct convert_options *options, const struct conversion *conversion,
+bool convert_one(struct session *session, const struct convert_options *options, struct conversion *conversion,
                  struct judgement *judgement);
 
 #endif

@@ -4,13 +4,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "folder.h"
+#include "hints.h"
 #include "name.h"
+
+#define PART_LEAST (16u << 20) /* bytes of a source: smaller parts are not worth a worker */
 
 struct making {
     struct session *session;
@@ -23,6 +27,11 @@ struct making {
     struct publish_identity before; /* what has the output's name */
     struct policy policy;
     bool published;
+    bool existing; /* the output is there already, and is what would be written */
+    struct hints hints;
+    struct out_folder extras_folder;
+    struct publish extras;
+    bool extras_published;
     bool code_ran; /* torch engine: code of the file was allowed to run, and a Python started */
     double start;  /* seconds of the monotonic clock */
 };
@@ -65,6 +74,13 @@ static bool replaceable(struct making *making)
     return passes;
 }
 
+/* Of a folder, an output that is there already is looked at, not written again. */
+static bool is_kept_if_same(const struct making *making)
+{
+    return making->conversion->in_top >= 0 && !making->options->overwrite && !making->options->torch.wanted &&
+           making->before.what == PUBLISH_FILE;
+}
+
 /* May something get the output's name? Adds a finding where not. */
 static bool target_is_free(struct making *making)
 {
@@ -77,6 +93,8 @@ static bool target_is_free(struct making *making)
         return true;
     int error = publish_look(making->folder.fd, making->conversion->out_name, &making->before);
     bool takes = making->options->overwrite && making->before.what == PUBLISH_FILE;
+    if (error == 0 && is_kept_if_same(making))
+        return true;
     if (error == 0 && (making->before.what == PUBLISH_FREE || (takes && replaceable(making))))
         return true;
     if (error != 0)
@@ -118,6 +136,34 @@ static bool open_target(struct making *making)
     return false;
 }
 
+static bool found(const tv_findings *findings, tv_finding_id id)
+{
+    for (uint32_t i = 0; i < findings->count && i < TV_FINDINGS_MAX; i++)
+        if (findings->items[i].id == id)
+            return true;
+    return false;
+}
+
+/* Is what has the output's name what would be written? Other bytes are a finding of their own: nothing failed. */
+static void verify_existing(struct making *making, const struct job *job, const struct listener *listener)
+{
+    struct outcome *outcome = &making->examination->outcome;
+    int fd = openat(making->folder.fd, making->conversion->out_name,
+                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) {
+        add_output_failure(making, errno);
+        return;
+    }
+    broker_verify(&making->session->broker, job, making->input.fd, fd, listener, outcome);
+    close(fd);
+    making->existing = outcome->verified;
+    bool planned = outcome->output_size > 0 && !outcome->interrupted;
+    if (outcome->verified || !planned || found(findings_of(making), TV_FIND_SOURCE_CHANGED))
+        return;
+    outcome->findings.count = 0; /* of the comparison, whose word is this one */
+    add_finding(findings_of(making), TV_FIND_OUTPUT_DIFFERS, making->conversion->out_path, "");
+}
+
 /* Runs writer, comparer and judge; on a dry run, the plan alone. */
 static void run(struct making *making)
 {
@@ -133,6 +179,15 @@ static void run(struct making *making)
     job.want_rows = true;
     job.skip_unsupported = options->skip_unsupported;
     job.strip = options->strip;
+    job.only_models = making->conversion->in_top >= 0 && !options->all;
+    job.allow_crc = options->allow_crc;
+    job.allow_extra = options->allow_extra;
+    job.parts = options->torch.wanted ? 0 : (uint64_t)making->input.seen.st_size / PART_LEAST;
+    if (job.parts > making->conversion->parts)
+        job.parts = making->conversion->parts;
+    job.want_values = making->examination->rows.keep_values = options->extras != NULL;
+    job.hints = making->hints.count;
+    memcpy(job.hint, making->hints.names, sizeof job.hint);
     job.discards = options->discards;
     memcpy(job.discard, options->discard, sizeof job.discard);
     job.includes = options->includes;
@@ -153,7 +208,10 @@ static void run(struct making *making)
         broker_run(&session->broker, &job, making->input.fd, -1, &listener, outcome);
         return;
     }
-    broker_convert(&session->broker, &job, making->input.fd, making->publish.fd, &listener, outcome);
+    if (is_kept_if_same(making))
+        verify_existing(making, &job, &listener);
+    else
+        broker_convert(&session->broker, &job, making->input.fd, making->publish.fd, &listener, outcome);
 }
 
 /* A verified conversion is done; a dry run is, once the plan is made. Nothing else may be called accepted. Where the
@@ -168,26 +226,70 @@ static struct judgement judge(const struct making *making)
     return judgement;
 }
 
+/* The values beside the tensors, whole in a file without a name, before the output gets its own. An extras file never
+ * replaces anything. */
+static bool make_extras(struct making *making)
+{
+    const char *path = making->options->extras;
+    struct publish_identity there;
+    char *folder = NULL;
+    if (path == NULL)
+        return true;
+    const char *slash = strrchr(path, '/');
+    folder = slash == NULL ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+    int error =
+        folder == NULL ? ENOMEM : out_folder_open(&making->extras_folder, AT_FDCWD, folder, OUT_FOLLOW | OUT_MAKE);
+    free(folder);
+    if (error == 0)
+        error = publish_look(making->extras_folder.fd, name_of_path(path), &there);
+    if (error == 0 && there.what != PUBLISH_FREE)
+        error = EEXIST;
+    if (error == 0)
+        error = publish_begin(&making->extras, making->extras_folder.fd, name_of_path(path));
+    if (error == 0)
+        error = values_write(&making->examination->rows.values, making->extras.fd);
+    if (error != 0)
+        add_finding(findings_of(making), error == EEXIST ? TV_FIND_OUTPUT_EXISTS : TV_FIND_OUTPUT_UNWRITABLE, path,
+                    error == EEXIST ? "" : strerrordesc_np(error));
+    return error == 0;
+}
+
+static void publish_extras(struct making *making)
+{
+    if (making->options->extras == NULL)
+        return;
+    int error = publish_commit(&making->extras, NULL);
+    making->extras_published = error == 0;
+    if (error != 0)
+        add_finding(findings_of(making), TV_FIND_OUTPUT_UNWRITABLE, making->options->extras, strerrordesc_np(error));
+}
+
 /* From an open source and an open target folder to a published file, as far as it goes. */
 static void make(struct making *making)
 {
-    if (!making->options->dry_run) {
+    if (!making->options->dry_run && !is_kept_if_same(making)) {
         int error = publish_begin(&making->publish, making->folder.fd, making->conversion->out_name);
         if (error != 0) {
             add_output_failure(making, error);
             return;
         }
     }
+    if (making->conversion->in_top >= 0 && making->options->ties == TIES_DROP)
+        making->hints = hints_find(making->session, making->conversion->in_top, making->conversion->inside);
     run(making);
     if (!input_unchanged(&making->input))
         add_finding(findings_of(making), TV_FIND_SOURCE_CHANGED, "", "");
     if (making->options->dry_run || judge(making).verdict != VERDICT_ACCEPT || session_stopped(making->session))
+        return;
+    if (making->existing || !make_extras(making))
         return;
     bool replaces = making->before.what == PUBLISH_FILE;
     int error = publish_commit(&making->publish, replaces ? &making->before : NULL);
     making->published = error == 0;
     if (error != 0)
         add_output_failure(making, error);
+    else
+        publish_extras(making);
 }
 
 static bool names_dangerous(const tv_findings *findings)
@@ -198,12 +300,13 @@ static bool names_dangerous(const tv_findings *findings)
     return false;
 }
 
-/* A folder holds checkpoints without tensors by habit (training_args.bin), or without any that are selected: nothing to
- * convert, and nothing wrong. */
+/* A folder holds checkpoints without tensors by habit (training_args.bin), without any that are selected, or of what
+ * training alone needs (optimizer.pt): nothing to convert, and nothing wrong. */
 static bool has_nothing_to_convert(const tv_findings *findings)
 {
     const tv_finding *error = tv_findings_first_error(findings);
-    return error != NULL && (error->id == TV_FIND_NO_TENSORS || error->id == TV_FIND_NOTHING_SELECTED);
+    return error != NULL && (error->id == TV_FIND_NO_TENSORS || error->id == TV_FIND_NOTHING_SELECTED ||
+                             error->id == TV_FIND_TRAINING_STATE);
 }
 
 /* What `check` would say of the source. A verified conversion has read all of it. */
@@ -211,6 +314,9 @@ static enum verdict judge_source(const struct making *making)
 {
     const struct outcome *outcome = &making->examination->outcome;
     bool read = outcome->complete || outcome->said == OUTCOME_REJECTED;
+    if (found(&outcome->findings, TV_FIND_ZIP_CRC_LET_THROUGH) ||
+        found(&outcome->findings, TV_FIND_ZIP_EXTRA_LET_THROUGH))
+        return VERDICT_REJECT; /* check lets nothing through */
     if (read && name_disguise(making->conversion->path, outcome->kind) != TV_FIND_NONE)
         return VERDICT_REJECT;
     return policy_source_verdict(&making->session->policy, outcome->kind, &outcome->findings, read);
@@ -218,7 +324,7 @@ static enum verdict judge_source(const struct making *making)
 
 static struct judgement tell(struct making *making)
 {
-    const struct examination *examination = making->examination;
+    struct examination *examination = making->examination;
     struct report report =
         examination_report(examination, &making->policy, REPORT_CONVERT, &making->input, making->conversion->path);
     struct statvfs space;
@@ -228,14 +334,17 @@ static struct judgement tell(struct making *making)
         report.judgement = (struct judgement){.verdict = VERDICT_UNJUDGED};
     report.source_verdict = judge_source(making);
     report.disarmed = making->options->disarm && names_dangerous(report.findings);
-    report.verified = making->published;
+    report.verified = making->published || making->existing;
+    report.existing = making->existing;
+    report.extras = making->extras_published ? making->options->extras : NULL;
+    report.hints_of = making->hints.architecture;
     report.planned = making->options->dry_run;
     if (making->options->torch.wanted) {
         const struct torch_engine *engine = &making->session->torch;
         report.torch = engine->version[0] == '\0' ? "torch" : engine->version;
         report.code_ran = making->code_ran;
     }
-    if (making->published || (report.planned && report.judgement.verdict == VERDICT_ACCEPT))
+    if (making->published || making->existing || (report.planned && report.judgement.verdict == VERDICT_ACCEPT))
         report.output = making->conversion->out_path;
     if (report.planned && making->folder.fd >= 0 && fstatvfs(making->folder.fd, &space) == 0) {
         report.has_free = true;
@@ -249,11 +358,23 @@ static struct judgement tell(struct making *making)
     return report.judgement;
 }
 
-bool convert_one(struct session *session, const struct convert_options *options, const struct conversion *conversion,
+/* Moves what was made over to the conversion; without memory nothing is undone. */
+static void keep_for_later(struct out_folder *folder, struct conversion *conversion)
+{
+    conversion->made = malloc(sizeof *conversion->made);
+    if (conversion->made != NULL) {
+        *conversion->made = *folder;
+        folder->fd = -1;
+    }
+    folder->made = 0;
+}
+
+bool convert_one(struct session *session, const struct convert_options *options, struct conversion *conversion,
                  struct judgement *judgement)
 {
     struct making making = {.session = session, .options = options, .conversion = conversion};
     making.folder.fd = making.publish.fd = making.input.fd = -1;
+    making.extras_folder.fd = making.extras.fd = -1;
     making.start = clock_seconds();
     making.policy = policy_for_convert(&session->policy, options->disarm || options->torch.allow_code);
     making.examination = examination_new(session);
@@ -270,6 +391,13 @@ bool convert_one(struct session *session, const struct convert_options *options,
     if (told)
         *judgement = tell(&making);
     publish_abort(&making.publish);
+    publish_abort(&making.extras);
+    if (making.extras_published)
+        out_folder_close(&making.extras_folder);
+    else
+        out_folder_undo(&making.extras_folder);
+    if (!making.published && conversion->undo_later)
+        keep_for_later(&making.folder, conversion);
     if (making.published)
         out_folder_close(&making.folder);
     else

@@ -162,7 +162,82 @@ static const char *on_metadata(struct decoder *d, struct payload *p)
 
 static const char *on_dropped_shared(struct decoder *d, struct payload *p)
 {
-    return pair(d, p, d->listener == NULL ? NULL : d->listener->dropped_shared);
+    tv_span name = payload_text(p), kept = payload_text(p);
+    uint32_t rule = payload_u32(p);
+    if (!payload_whole(p))
+        return "its size is wrong";
+    if (rule >= TIE_RULES)
+        return "no such rule";
+    if (d->listener != NULL && d->listener->dropped_shared != NULL)
+        d->listener->dropped_shared(d->listener->context, name, kept, (enum frame_tie_rule)rule);
+    return fine;
+}
+
+static const char *on_group(struct decoder *d, struct payload *p)
+{
+    struct row_group row = {.key = payload_text(p)};
+    row.tensors = payload_u64(p);
+    row.bytes = payload_u64(p);
+    if (!payload_whole(p))
+        return "its size is wrong";
+    if (d->listener != NULL && d->listener->group != NULL)
+        d->listener->group(d->listener->context, &row);
+    return fine;
+}
+
+static const char *on_value(struct decoder *d, struct payload *p)
+{
+    struct row_value row = {.depth = payload_u32(p)};
+    row.key_type = payload_u32(p);
+    row.key = payload_text(p);
+    row.type = payload_u32(p);
+    uint32_t cut = payload_u32(p);
+    row.number = payload_u64(p);
+    row.text = payload_text(p);
+    if (!payload_whole(p))
+        return "its size is wrong";
+    if (row.type >= VALUE_TYPES || row.key_type >= KEY_TYPES || row.depth > FRAME_VALUE_DEPTH)
+        return "no such value";
+    if (cut > 1)
+        return "a flag is neither 0 nor 1";
+    row.is_cut = cut == 1;
+    if (d->listener != NULL && d->listener->value != NULL)
+        d->listener->value(d->listener->context, &row);
+    return fine;
+}
+
+static const char *on_account(struct decoder *d, struct payload *p)
+{
+    struct row_account row = {.source = payload_u64(p)};
+    uint64_t *const numbers[] = {&row.container, &row.unused, &row.used,  &row.hidden,
+                                 &row.repeated,  &row.header, &row.output};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        *numbers[i] = payload_u64(p);
+    if (!payload_whole(p))
+        return "its size is wrong";
+    if (d->job->kind != JOB_WRITE)
+        return "out of order";
+    if (d->listener != NULL && d->listener->account != NULL)
+        d->listener->account(d->listener->context, &row);
+    return fine;
+}
+
+static const char *on_difference(struct decoder *d, struct payload *p)
+{
+    struct row_difference row = {.name = payload_text(p)};
+    uint32_t what = payload_u32(p);
+    row.a = payload_text(p);
+    row.b = payload_text(p);
+    if (!payload_whole(p))
+        return "its size is wrong";
+    if (d->job->kind != JOB_DIFF)
+        return "out of order";
+    if (what >= DIFFERENCES)
+        return "no such difference";
+    row.what = (enum frame_difference)what;
+    if (d->listener != NULL && d->listener->difference != NULL)
+        d->listener->difference(d->listener->context, &row);
+    return fine;
 }
 
 static const char *on_dropped_object(struct decoder *d, struct payload *p)
@@ -281,6 +356,10 @@ static const struct {
     [FRAME_DECISION] = {"DECISION", on_decision, true},
     [FRAME_VIOLATION] = {"VIOLATION", on_violation, false},
     [FRAME_OMITTED] = {"OMITTED", on_omitted, false},
+    [FRAME_GROUP] = {"GROUP", on_group, true},
+    [FRAME_VALUE] = {"VALUE", on_value, true},
+    [FRAME_ACCOUNT] = {"ACCOUNT", on_account, true},
+    [FRAME_DIFFERENCE] = {"DIFFERENCE", on_difference, true},
 };
 
 static enum decode_state lie(struct decoder *d, const char *what, const char *why)
@@ -390,7 +469,8 @@ void decoder_free(struct decoder *d)
  * only say that memory ended, and that reading failed. */
 bool decoder_worker_may_find(tv_finding_id id)
 {
-    static const tv_finding_id ours[] = {TV_FIND_OUTPUT_EXISTS, TV_FIND_OUTPUT_NOT_SAFETENSORS, TV_FIND_OUTPUT_CLASH};
+    static const tv_finding_id ours[] = {TV_FIND_OUTPUT_EXISTS, TV_FIND_OUTPUT_NOT_SAFETENSORS, TV_FIND_OUTPUT_CLASH,
+                                         TV_FIND_OUTPUT_DIFFERS};
     if (id == TV_FIND_NONE)
         return false;
     for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {

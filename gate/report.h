@@ -21,7 +21,7 @@ struct report {
     const char *path;   /* as given, or the folder's path, '/', and the entry's; untrusted bytes */
     const char *target; /* where a symbolic link led, or NULL; untrusted bytes */
     const tv_findings *findings;
-    const struct rows *rows; /* NULL where nothing was listed */
+    struct rows *rows; /* NULL where nothing was listed; printing sorts its tree */
     struct judgement judgement;
     enum report_of of;
     tv_kind kind;
@@ -41,8 +41,11 @@ struct report {
     enum verdict source_verdict;
     const char *output; /* NULL: none was written; untrusted bytes */
     uint64_t output_size, free_bytes;
-    const char *torch; /* the torch engine converted: "torch 2.13.0, Python 3.11.2"; NULL: the native one */
-    bool code_ran;     /* code of the file was allowed to run */
+    const char *torch;    /* the torch engine converted: "torch 2.13.0, Python 3.11.2"; NULL: the native one */
+    bool code_ran;        /* code of the file was allowed to run */
+    const char *extras;   /* --save-extras: the file that was written; NULL: none */
+    const char *hints_of; /* the architecture of config.json whose hints applied to ties; NULL: none */
+    bool existing;        /* the output was there already, and verified now */
 
     /* REPORT_FOLDER */
     uint64_t counts[VERDICT_COUNT]; /* files by verdict */
@@ -54,6 +57,7 @@ struct reporter {
     bool colour;       /* text: verdicts in colour */
     bool quiet;        /* text: only what is not an accept */
     bool verbose;      /* text: all of every list, and what was left alone */
+    uint32_t depth;    /* inspect: levels of its trees; 0: all */
     bool reproducible; /* leave out what varies from run to run */
     const struct policy *policy;
     char policy_sha256[POLICY_DIGEST_TEXT];

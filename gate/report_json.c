@@ -19,7 +19,7 @@ static const struct {
 } lists[] = {
     {ROWS_GLOBALS, "globals"},         {ROWS_SHARED, "dropped_shared"}, {ROWS_CONTIGUOUS, "made_contiguous"},
     {ROWS_OBJECTS, "dropped_objects"}, {ROWS_DECISIONS, "decisions"},   {ROWS_TENSORS, "tensor_list"},
-    {ROWS_METADATA, "metadata"},       {ROWS_NOTES, "notes"},
+    {ROWS_METADATA, "metadata"},       {ROWS_NOTES, "notes"},           {ROWS_GROUPS, "groups"},
 };
 
 /* Which lists a report of that kind always has, empty or not. */
@@ -129,6 +129,12 @@ static void put_conversion(struct json_object *line, const struct reporter *repo
         json_put_text(line, "output", NULL);
     if (report->output_size > 0)
         json_put_number(line, "output_size", report->output_size);
+    if (report->extras != NULL)
+        json_put_bytes(line, "extras", tv_span_str(report->extras));
+    if (report->hints_of != NULL)
+        json_put_text(line, "tie_hints_of", report->hints_of);
+    if (report->existing)
+        json_object_object_add(line, "existing", json_object_new_boolean(true));
     json_put_text(line, "engine", report->torch != NULL ? "torch" : "native");
     if (report->torch != NULL) {
         if (!reporter->reproducible)
@@ -140,6 +146,35 @@ static void put_conversion(struct json_object *line, const struct reporter *repo
         json_object_object_add(line, "dry_run", json_object_new_boolean(true));
     if (report->has_free && !reporter->reproducible)
         json_put_number(line, "free_bytes", report->free_bytes);
+}
+
+/* Where every byte went and came from (converter/account.h). */
+static void put_account(struct json_object *line, const struct row_account *account)
+{
+    struct json_object *bytes = json_object_new_object();
+    json_put_number(bytes, "source", account->source);
+    json_put_number(bytes, "container", account->container);
+    json_put_number(bytes, "unused_storages", account->unused);
+    json_put_number(bytes, "used_storages", account->used);
+    json_put_number(bytes, "not_viewed", account->hidden);
+    json_put_number(bytes, "repeated", account->repeated);
+    json_put_number(bytes, "header", account->header);
+    json_put_number(bytes, "output", account->output);
+    json_object_object_add(line, "bytes", bytes);
+}
+
+/* Objects made of rows. */
+static void put_trees(struct json_object *line, const struct report *report)
+{
+    const struct rows *rows = report->rows;
+    if (rows != NULL && rows->has_account)
+        put_account(line, &rows->account);
+    if (rows == NULL || report->of != REPORT_INSPECT)
+        return;
+    if (rows->values.list != NULL)
+        json_object_object_add(line, "values", json_object_get(rows->values.list));
+    if (rows->values.omitted > 0)
+        json_put_number(line, "values_omitted", rows->values.omitted);
 }
 
 static void put_counts(struct json_object *line, const struct report *report)
@@ -195,6 +230,7 @@ bool report_as_json(const struct reporter *reporter, const struct report *report
         json_put_number(line, "tensors", report->tensors);
         json_put_number(line, "data_bytes", report->data_bytes);
     }
+    put_trees(line, report);
     if (!reporter->reproducible)
         put_seconds(line, report->seconds);
     const char *text = line == NULL ? NULL : json_object_to_json_string_length(line, JSON_STYLE, &size);

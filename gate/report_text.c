@@ -162,6 +162,29 @@ static bool passed_over(const struct reporter *reporter, const struct report *re
     return report->judgement.verdict == VERDICT_ACCEPT && reporter->quiet;
 }
 
+/* One word of a command to be copied, or nothing where the path cannot stand in one as it is. */
+static bool is_bare_word(const char *path)
+{
+    for (const char *at = path; *at != '\0'; at++)
+        if ((*at < 'a' || *at > 'z') && (*at < 'A' || *at > 'Z') && (*at < '0' || *at > '9') &&
+            strchr("._/-", *at) == NULL)
+            return false;
+    return *path != '-' && *path != '\0';
+}
+
+/* The commands that convert one of several groups. */
+static void put_groups(const struct reporter *reporter, const struct report *report)
+{
+    const struct row_text *list = &report->rows->lists[ROWS_GROUPS];
+    for (const char *at = list->text, *end; at != NULL && at < list->text + list->size; at = end + 1) {
+        end = memchr(at, '\n', (size_t)(list->text + list->size - at));
+        if (end == NULL)
+            break;
+        fprintf(reporter->out, "    tensorvet convert %s %.*s\n", is_bare_word(report->path) ? report->path : "FILE",
+                (int)(end - at), at);
+    }
+}
+
 static void text_check(const struct reporter *reporter, const struct report *report)
 {
     if (passed_over(reporter, report))
@@ -169,6 +192,8 @@ static void text_check(const struct reporter *reporter, const struct report *rep
     put_head(reporter, report);
     put(reporter, "\n");
     put_findings(reporter, report);
+    if (report->of == REPORT_CONVERT)
+        put_groups(reporter, report);
 }
 
 static void text_inspect(const struct reporter *reporter, const struct report *report)
@@ -180,25 +205,64 @@ static void text_inspect(const struct reporter *reporter, const struct report *r
         fprintf(reporter->out, ", %s of data", size_text(report->data_bytes, size));
     put(reporter, "\n");
     put_findings(reporter, report);
-    put_lines(reporter, "tensors", &lists[ROWS_TENSORS]);
-    put_lines(reporter, "shared", &lists[ROWS_SHARED]);
+    if (lists[ROWS_TENSORS].count > 0) {
+        put(reporter, "tensors\n");
+        tree_print(&report->rows->tree, reporter->depth, reporter->out);
+    }
+    put_lines(reporter, "tied", &lists[ROWS_SHARED]);
     put_lines(reporter, "metadata", &lists[ROWS_METADATA]);
-    put_lines(reporter, "objects", &lists[ROWS_OBJECTS]);
+    put_lines(reporter, "values", &lists[ROWS_VALUES]);
     put_lines(reporter, "globals", &lists[ROWS_GLOBALS]);
     put_lines(reporter, "notes", &lists[ROWS_NOTES]);
+}
+
+/* Where every byte went: "8.1 KiB in = 4.1 KiB container + 0 bytes of unused storages + …" */
+static void put_account(const struct reporter *reporter, const struct row_account *a)
+{
+    fprintf(reporter->out,
+            "  bytes in %" PRIu64 " = %" PRIu64 " of the container + %" PRIu64
+            " of storages that are not used + %" PRIu64 " of storages that are\n",
+            a->source, a->container, a->unused, a->used);
+    fprintf(reporter->out,
+            "  and out  %" PRIu64 " = %" PRIu64 " of header + %" PRIu64 " of those storages - %" PRIu64
+            " that no tensor shows + %" PRIu64 " written again\n",
+            a->output, a->header, a->used, a->hidden, a->repeated);
+}
+
+/* The names of a dry run: the first of them, all under -v. */
+static void put_planned_tensors(const struct reporter *reporter, const struct row_text *list)
+{
+    const uint64_t most = 16;
+    uint64_t shown = 0;
+    for (const char *at = list->text, *end; at != NULL && at < list->text + list->size; at = end + 1, shown++) {
+        end = memchr(at, '\n', (size_t)(list->text + list->size - at));
+        if (end == NULL || (shown == most && !reporter->verbose))
+            break;
+        fprintf(reporter->out, "    %.*s\n", (int)(end - at), at);
+    }
+    if (list->count + list->omitted > shown)
+        fprintf(reporter->out, "    \xE2\x80\xA6 %" PRIu64 " more%s\n", list->count + list->omitted - shown,
+                reporter->verbose ? "" : ", -v");
 }
 
 static void put_written(const struct reporter *reporter, const struct report *report)
 {
     char size[SIZE_TEXT];
-    fprintf(reporter->out, "  %-8s ", report->planned ? "to write" : "wrote");
+    fprintf(reporter->out, "  %-8s ", report->planned ? "to write" : report->existing ? "kept" : "wrote");
     put_clean(reporter, report->output);
     fprintf(reporter->out, ", %s, %" PRIu64 " tensor%s\n", size_text(report->output_size, size), report->tensors,
             report->tensors == 1 ? "" : "s");
     if (report->has_free && !reporter->reproducible)
         fprintf(reporter->out, "  free     %s\n", size_text(report->free_bytes, size));
-    if (report->planned && reporter->verbose)
-        put_lines(reporter, "  tensors", &report->rows->lists[ROWS_TENSORS]);
+    if (report->extras != NULL) {
+        put(reporter, "  extras   ");
+        put_clean(reporter, report->extras);
+        put(reporter, "\n");
+    }
+    if (report->planned)
+        put_planned_tensors(reporter, &report->rows->lists[ROWS_TENSORS]);
+    if (reporter->verbose && report->rows->has_account)
+        put_account(reporter, &report->rows->account);
     if (!report->verified)
         return;
     put(reporter, report->kind == TV_KIND_SHARD_INDEX ? "  verified against what its shards hold"
@@ -211,22 +275,45 @@ static void put_written(const struct reporter *reporter, const struct report *re
     put(reporter, "\n");
 }
 
-/* What was chosen, and what was left behind. */
-static void put_choices(const struct reporter *reporter, const struct row_text *lists, bool code_ran)
+/* Which rule chose the names that are kept, where it is not the usual one. */
+static void put_rule(const struct reporter *reporter, const struct report *report)
 {
-    static const char chosen[] = "chosen: "; /* the worker's note on --key and its default */
-    const struct row_text *notes = &lists[ROWS_NOTES], *danger = &lists[ROWS_DANGEROUS], *inert = &lists[ROWS_UNKNOWN];
-    if (notes->count > 0 && strncmp(notes->text, chosen, sizeof chosen - 1) == 0) {
-        size_t at = sizeof chosen - 1;
-        fprintf(reporter->out, "  chose    %.*s\n", (int)strcspn(notes->text + at, "\n"), notes->text + at);
+    if (report->rows->rules[TIE_CONFIG_HINT] > 0 && report->hints_of != NULL)
+        fprintf(reporter->out, " (as %s has it)", report->hints_of);
+    else if (report->rows->rules[TIE_DISCARD] > 0)
+        put(reporter, " (by --discard)");
+}
+
+/* The text behind that mark of a note of the worker's, up to the end of its line; NULL where there is none. */
+static const char *find_note(const struct row_text *notes, const char *mark, size_t *size)
+{
+    for (const char *at = notes->text, *end; at != NULL && at < notes->text + notes->size; at = end + 1) {
+        end = memchr(at, '\n', (size_t)(notes->text + notes->size - at));
+        if (end == NULL)
+            break;
+        *size = (size_t)(end - at) - strlen(mark);
+        if ((size_t)(end - at) > strlen(mark) && memcmp(at, mark, strlen(mark)) == 0)
+            return at + strlen(mark);
     }
+    return NULL;
+}
+
+/* What was chosen, and what was left behind. */
+static void put_choices(const struct reporter *reporter, const struct report *report)
+{
+    const struct row_text *lists = report->rows->lists;
+    size_t size = 0;
+    const struct row_text *notes = &lists[ROWS_NOTES], *danger = &lists[ROWS_DANGEROUS], *inert = &lists[ROWS_UNKNOWN];
+    const char *chosen = find_note(notes, "chosen: ", &size); /* the worker's, on --key and its default */
+    if (chosen != NULL)
+        fprintf(reporter->out, "  chose    %.*s\n", (int)size, chosen);
     if (!empty(&lists[ROWS_OBJECTS])) {
         put(reporter, "  dropped  ");
         put_count_and_items(reporter, &lists[ROWS_OBJECTS], "value that is no tensor", "values that are no tensors");
         put(reporter, "\n");
     }
     if (!empty(danger) || !empty(inert)) {
-        put(reporter, code_ran ? "  may run  " : "  not run  ");
+        put(reporter, report->code_ran ? "  may run  " : "  not run  ");
         if (!empty(danger))
             put_count_and_items(reporter, danger, "dangerous name", "dangerous names");
         put(reporter, !empty(danger) && !empty(inert) ? "; " : "");
@@ -242,6 +329,7 @@ static void put_choices(const struct reporter *reporter, const struct row_text *
     if (!empty(&lists[ROWS_SHARED])) {
         put(reporter, "  tied     ");
         put_count_and_items(reporter, &lists[ROWS_SHARED], "name not repeated", "names not repeated");
+        put_rule(reporter, report);
         put(reporter, "\n");
     }
 }
@@ -252,7 +340,13 @@ static void put_tip(const struct reporter *reporter, const struct report *report
     uint32_t warnings = 0;
     for (uint32_t i = 0; i < report->findings->count && i < TV_FINDINGS_MAX; i++)
         warnings += tv_finding_info_of(report->findings->items[i].id)->severity == TV_WARNING;
-    if (!empty(&report->rows->lists[ROWS_SHARED]))
+    size_t size = 0;
+    const char *prefix = find_note(&report->rows->lists[ROWS_NOTES], "prefix: ", &size);
+    if (prefix != NULL)
+        fprintf(reporter->out,
+                "  tip      every name begins with %.*s, a wrapper's: --strip-prefix %.*s takes it off\n", (int)size,
+                prefix, (int)size, prefix);
+    else if (!empty(&report->rows->lists[ROWS_SHARED]))
         put(reporter, "  tip      the metadata says which name stands for which; --ties copy writes all of them\n");
     else if (warnings > 0 && !reporter->verbose)
         fprintf(reporter->out, "  tip      %u warning%s, -v\n", warnings, warnings == 1 ? "" : "s");
@@ -269,7 +363,7 @@ static void text_converted(const struct reporter *reporter, const struct report 
         fprintf(reporter->out, "  engine   %s; %s\n", report->torch,
                 report->code_ran ? "CODE OF THE FILE RAN, in the jail: its numbers are what that code said"
                                  : "weights only, no code of the file ran");
-    put_choices(reporter, lists, report->code_ran);
+    put_choices(reporter, report);
     if (report->output != NULL)
         put_written(reporter, report);
     if (reporter->verbose) {

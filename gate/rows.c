@@ -11,6 +11,7 @@
 #include <json-c/json.h>
 
 #include "json.h"
+#include "report.h"
 #include "text.h"
 
 void rows_init(struct rows *rows, bool json, struct progress_to progress)
@@ -24,6 +25,8 @@ void rows_free(struct rows *rows)
 {
     for (int i = 0; i < ROW_LISTS; i++)
         free(rows->lists[i].text);
+    values_free(&rows->values);
+    tree_free(&rows->tree);
     memset(rows->lists, 0, sizeof rows->lists);
 }
 
@@ -117,9 +120,11 @@ static void on_tensor(void *context, const struct row_tensor *row)
     struct text name = text_cut(row->name, row->name.size),
                 source = text_cut(row->source_dtype, row->source_dtype.size);
     bool same = row->dtype < TV_DTYPE_COUNT;
-    if (name.bytes != NULL && source.bytes != NULL)
-        append_line(list, "%-7s %-16s %12" PRIu64 "  %s", same ? tv_dtype_name(row->dtype) : source.bytes, shape,
-                    row->bytes, name.bytes);
+    const char *dtype = same ? tv_dtype_name(row->dtype) : source.bytes;
+    if (name.bytes != NULL && source.bytes != NULL) {
+        append_line(list, "%-7s %-16s %12" PRIu64 "  %s", dtype, shape, row->bytes, name.bytes);
+        tree_add(&rows->tree, name.bytes, dtype, shape, row->bytes);
+    }
     text_free(&name);
     text_free(&source);
 }
@@ -153,10 +158,77 @@ static void on_metadata(void *context, tv_span key, tv_span value)
     on_pair(context, &form, key, value);
 }
 
-static void on_dropped_shared(void *context, tv_span name, tv_span kept)
+static void on_dropped_shared(void *context, tv_span name, tv_span kept, enum frame_tie_rule rule)
 {
+    static const char *const rules[TIE_RULES] = {"smallest-name", "discard", "config-hint"};
     static const struct pair_form form = {ROWS_SHARED, "name", "kept", " is ", ""};
-    on_pair(context, &form, name, kept);
+    struct rows *rows = context;
+    rows->rules[rule]++;
+    if (!rows->json) {
+        on_pair(rows, &form, name, kept);
+        return;
+    }
+    struct json_object *object = json_object_new_object();
+    json_put_bytes(object, "name", name);
+    json_put_bytes(object, "kept", kept);
+    json_put_text(object, "rule", rules[rule]);
+    append_json(&rows->lists[ROWS_SHARED], object);
+}
+
+/* The argument of --key, for the shell. It is the worker's word, and is put into a command to be copied: only what is
+ * plain inside single quotes stays. */
+static bool is_quotable(tv_span key)
+{
+    for (size_t i = 0; i < key.size; i++) {
+        int byte = tv_span_byte(key, i);
+        if (byte < ' ' || byte > '~' || byte == '\'')
+            return false;
+    }
+    return key.size > 0 && tv_span_byte(key, 0) != '-';
+}
+
+static void on_group(void *context, const struct row_group *row)
+{
+    struct rows *rows = context;
+    char size[32];
+    if (rows->json) {
+        struct json_object *object = json_object_new_object();
+        json_put_bytes(object, "key", row->key);
+        json_put_number(object, "tensors", row->tensors);
+        json_put_number(object, "bytes", row->bytes);
+        append_json(&rows->lists[ROWS_GROUPS], object);
+        return;
+    }
+    struct text key = text_cut(row->key, row->key.size);
+    const char *many = row->tensors == 1 ? "" : "s";
+    bool bare = strcspn(key.bytes == NULL ? "" : key.bytes, "[]\"' $") == key.size;
+    if (key.bytes != NULL && key.exact && is_quotable(row->key))
+        append_line(&rows->lists[ROWS_GROUPS], "--key %s%s%s  # %" PRIu64 " tensor%s, %s", bare ? "" : "'", key.bytes,
+                    bare ? "" : "'", row->tensors, many, size_text(row->bytes, size));
+    text_free(&key);
+}
+
+static void on_value(void *context, const struct row_value *row)
+{
+    struct rows *rows = context;
+    if (rows->json || rows->keep_values)
+        values_add(&rows->values, row);
+    if (rows->json || (rows->depth != 0 && row->depth >= rows->depth))
+        return;
+    struct text key = text_cut(row->key, row->key.size);
+    char *line = value_line(row);
+    if (key.bytes != NULL && line != NULL)
+        append_line(&rows->lists[ROWS_VALUES], "%*s%s%s%s", (int)(2 * row->depth), "", key.bytes,
+                    key.size == 0 ? "" : " = ", line);
+    free(line);
+    text_free(&key);
+}
+
+static void on_account(void *context, const struct row_account *row)
+{
+    struct rows *rows = context;
+    rows->account = *row;
+    rows->has_account = true;
 }
 
 static void on_dropped_object(void *context, tv_span path, tv_span type)
@@ -251,6 +323,9 @@ struct listener rows_listener(struct rows *rows)
         .dropped_object = on_dropped_object,
         .decision = on_decision,
         .note = on_note,
+        .group = on_group,
+        .value = on_value,
+        .account = on_account,
         .progress = on_progress,
     };
     return listener;

@@ -9,6 +9,8 @@
 #include <stdint.h>
 
 #include "broker.h"
+#include "tree.h"
+#include "values.h"
 
 enum row_list {
     ROWS_TENSORS,
@@ -19,6 +21,8 @@ enum row_list {
     ROWS_OBJECTS,
     ROWS_DECISIONS,
     ROWS_NOTES,
+    ROWS_GROUPS,
+    ROWS_VALUES,    /* text only: JSON has them as a tree */
     ROWS_UNKNOWN,   /* text only: names of reviewed and unknown globals */
     ROWS_DANGEROUS, /* text only: names of dangerous globals */
     ROW_LISTS
@@ -42,8 +46,15 @@ struct progress_to {
 
 struct rows {
     bool json;
+    bool keep_values; /* as JSON, whatever the form of the rest (--save-extras) */
+    uint32_t depth;   /* --depth: levels of the trees that are listed; 0: all */
     struct progress_to progress;
     struct row_text lists[ROW_LISTS];
+    struct values values;
+    struct tree tree; /* of tensors */
+    struct row_account account;
+    bool has_account;
+    uint64_t rules[TIE_RULES]; /* how many ties each rule decided */
 };
 
 void rows_init(struct rows *rows, bool json, struct progress_to progress);

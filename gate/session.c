@@ -59,8 +59,10 @@ struct examination *examination_new(struct session *session)
     struct examination *examination = calloc(1, sizeof *examination);
     if (examination == NULL)
         session->undecided = true;
-    else
+    else {
         rows_init(&examination->rows, session->reporter.json, session->progress);
+        examination->rows.depth = session->reporter.depth;
+    }
     return examination;
 }
 
@@ -120,7 +122,7 @@ void session_examine(struct session *session, struct examination *examination, e
         broker_expect_more(&session->broker);
     session->first_is_over = true;
     struct job job = session_job(session, kind);
-    job.want_rows = kind == JOB_INSPECT;
+    job.want_rows = job.want_values = kind == JOB_INSPECT;
     job.called_safetensors = name_is_safetensors(path);
     struct listener listener = rows_listener(&examination->rows);
     broker_run(&session->broker, &job, input->fd, -1, &listener, outcome);
@@ -133,7 +135,7 @@ void session_examine(struct session *session, struct examination *examination, e
         add_finding(&outcome->findings, TV_FIND_SOURCE_CHANGED, "", "");
 }
 
-struct report examination_report(const struct examination *examination, const struct policy *policy, enum report_of of,
+struct report examination_report(struct examination *examination, const struct policy *policy, enum report_of of,
                                  const struct input *input, const char *path)
 {
     const struct outcome *outcome = &examination->outcome;

@@ -63,7 +63,7 @@ void examination_free(struct examination *examination);
 void session_examine(struct session *session, struct examination *examination, enum job_kind kind,
                      const struct input *input, const char *path);
 /* A report of it, judged by that policy; what `of` alone needs is the caller's to fill. */
-struct report examination_report(const struct examination *examination, const struct policy *policy, enum report_of of,
+struct report examination_report(struct examination *examination, const struct policy *policy, enum report_of of,
                                  const struct input *input, const char *path);
 /* Seconds of the monotonic clock. */
 double clock_seconds(void);

@@ -30,7 +30,7 @@ enum frame_type {
                       */
     FRAME_METADATA,  /* text key, text value: of a safetensors header; of an INDEX job: text tensor, text shard */
     FRAME_GLOBAL,    /* text module, text name, u32 tv_class, u32 1 if called, u64 offset */
-    FRAME_DROPPED_SHARED,  /* text name, text kept */
+    FRAME_DROPPED_SHARED,  /* text name, text kept, u32 frame_tie_rule */
     FRAME_MADE_CONTIGUOUS, /* text name */
     FRAME_DROPPED_OBJECT,  /* text path, text type */
     FRAME_NOTE,            /* text: a line for the report of `inspect`, free form (which key was chosen, …) */
@@ -40,8 +40,41 @@ enum frame_type {
     FRAME_VIOLATION, /* u32 number of a call that the jail does not allow: of a job with `diagnose`, and the last */
     FRAME_OMITTED,   /* u64 findings beyond the TV_FINDINGS_MAX that were sent: once, after them; left out for none */
     FRAME_DECISION,  /* text name, text: what the torch engine did to that tensor so that it could be written */
+    FRAME_GROUP,     /* text --key's argument, u64 tensors, u64 bytes: something that could be converted on its own */
+    FRAME_VALUE,     /* u32 depth, u32 frame_key_type, text key, u32 frame_value_type, u32 1 if its children are not
+                        listed, u64 number, text: a plain value, depth first; of depth 0 the key is a path */
+    FRAME_ACCOUNT, /* u64 source, container, unused, used, hidden, repeated, header, output: bytes, once, of a WRITE job
+                      (converter/account.h) */
+    FRAME_DIFFERENCE, /* text name, u32 frame_difference, text in the one, text in the other: of a DIFF job */
     FRAME_TYPE_COUNT
 };
+
+/* Why a name was kept of a tie. */
+enum frame_tie_rule { TIE_SMALLEST_NAME = 0, TIE_DISCARD, TIE_CONFIG_HINT, TIE_RULES };
+
+/* What a value is; from TUPLE on it has children. number: of BOOL and INT its value, of FLOAT its bits, else how many
+ * bytes or items it has. The text is of STR, LONG and the class of NAME and OBJECT. */
+enum frame_value_type {
+    VALUE_NONE,
+    VALUE_BOOL,
+    VALUE_INT,
+    VALUE_LONG,
+    VALUE_FLOAT,
+    VALUE_STR,
+    VALUE_BYTES,
+    VALUE_TENSOR,
+    VALUE_NAME,
+    VALUE_TUPLE,
+    VALUE_LIST,
+    VALUE_DICT,
+    VALUE_SET,
+    VALUE_OBJECT,
+    VALUE_TYPES
+};
+enum frame_key_type { KEY_TEXT, KEY_NUMBER, KEY_INDEX, KEY_STAND_IN, KEY_TYPES };
+#define FRAME_VALUE_DEPTH 32 /* children lie at most so deep */
+
+enum frame_difference { DIFFERS_ONLY_IN_A, DIFFERS_ONLY_IN_B, DIFFERS_DTYPE, DIFFERS_SHAPE, DIFFERS_BITS, DIFFERENCES };
 
 /* The worker's own word on its job; the verdict is the policy's. */
 enum frame_outcome {

@@ -28,10 +28,17 @@ static const struct field {
     {"container-only", FIELD_BOOL, offsetof(struct job, container_only), 0},
     {"feed", FIELD_BOOL, offsetof(struct job, feed), 0},
     {"feed-kind", FIELD_U64, offsetof(struct job, feed_kind), 0},
+    {"want-values", FIELD_BOOL, offsetof(struct job, want_values), 0},
+    {"only-models", FIELD_BOOL, offsetof(struct job, only_models), 0},
+    {"allow-crc", FIELD_BOOL, offsetof(struct job, allow_crc), 0},
+    {"allow-extra", FIELD_BOOL, offsetof(struct job, allow_extra), 0},
+    {"part", FIELD_U64, offsetof(struct job, part), 0},
+    {"parts", FIELD_U64, offsetof(struct job, parts), 0},
     {"strip-prefix", FIELD_TEXT, offsetof(struct job, strip), 0},
     {"discard", FIELD_LIST, offsetof(struct job, discard), offsetof(struct job, discards)},
     {"include", FIELD_LIST, offsetof(struct job, include), offsetof(struct job, includes)},
     {"exclude", FIELD_LIST, offsetof(struct job, exclude), offsetof(struct job, excludes)},
+    {"hint", FIELD_LIST, offsetof(struct job, hint), offsetof(struct job, hints)},
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 

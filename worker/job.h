@@ -16,6 +16,8 @@
     JOB(WRITE, "write", "convert the source into the output")                                                          \
     JOB(COMPARE, "compare", "walk source and output, bit for bit")                                                     \
     JOB(INDEX, "index", "list the shards of a shard index")                                                            \
+    JOB(CONFIG, "config", "list the architectures that a config.json names")                                           \
+    JOB(DIFF, "diff", "compare the tensors of two files")                                                              \
     JOB(JUDGE, "judge", "core's strict check of the output alone, given as the source")                                \
     JOB(SELFTEST, "selftest", "lock down, say READY, judge the built-in file")
 
@@ -48,11 +50,17 @@ struct job {
     bool container_only;     /* CHECK: container, pickle and storages, but no names of tensors */
     bool feed;               /* WRITE, COMPARE: the source is a feed of the torch engine (harness/feed.h) */
     uint64_t feed_kind;      /* then: the tv_kind of the file that it is fed from */
+    bool want_values;        /* send VALUE rows: what is no tensor */
+    bool only_models;        /* refuse what is the state of an optimizer, a scheduler or generators */
+    bool allow_crc;          /* --allow zip-crc-mismatch */
+    bool allow_extra;        /* --allow zip-extra-entry */
+    uint64_t part, parts;    /* WRITE, COMPARE: which of so many parts of the tensors; parts 0: all */
     const char *strip;       /* --strip-prefix, or NULL */
     const char *discard[JOB_LIST_MAX]; /* --discard */
     const char *include[JOB_LIST_MAX]; /* --include */
     const char *exclude[JOB_LIST_MAX]; /* --exclude */
-    uint32_t discards, includes, excludes;
+    const char *hint[JOB_LIST_MAX];    /* names that the model's own library would not keep of a tie */
+    uint32_t discards, includes, excludes, hints;
 };
 
 /* "check"; "?" outside the table. */

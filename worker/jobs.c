@@ -126,6 +126,8 @@ static tv_status examine(struct run *run)
         run->kind = TV_KIND_SHARD_INDEX;
     else if (run->job->batch)
         status = identify_for_batch(run);
+    else if (run->job->kind == JOB_CONFIG)
+        run->kind = TV_KIND_UNKNOWN;
     else
         status = source_identify(&run->source, &run->job->limits, &run->kind);
     report_kind(run);
@@ -135,6 +137,10 @@ static tv_status examine(struct run *run)
         return TV_MORE;
     if (run->job->kind == JOB_INDEX)
         return job_index(run);
+    if (run->job->kind == JOB_CONFIG)
+        return job_config(run);
+    if (run->job->kind == JOB_DIFF && (run->kind == TV_KIND_SAFETENSORS || is_checkpoint(run->kind)))
+        return job_diff(run);
     return run->job->kind == JOB_SELFTEST ? job_selftest(run) : do_job(run);
 }
 

@@ -15,8 +15,23 @@ static void report_choice(struct run *run, const struct checkpoint *table)
     report_text(run, FRAME_NOTE, tv_span_of(text, used + size));
 }
 
-static tv_status examine(struct run *run, const struct checkpoint *table)
+static tv_status report_ties(struct run *run, struct checkpoint *table)
 {
+    struct plan plan;
+    tv_status status = plan_find_ties(table, &plan);
+    if (status == TV_OK)
+        report_tie_rows(run, table, &plan);
+    plan_free(&plan);
+    return status;
+}
+
+static tv_status examine(struct run *run, struct checkpoint *table)
+{
+    if (run->job->kind == JOB_INSPECT) {
+        tv_status told = report_ties(run, table);
+        if (told != TV_OK)
+            return told;
+    }
     run->tensors = table->tensors.count;
     for (uint64_t i = 0; i < table->storages.count; i++) {
         const struct storage *storage = vector_at(&table->storages, i);
@@ -53,6 +68,10 @@ tv_status job_checkpoint(struct run *run)
                                  .key = run->job->key,
                                  .want_tensors = !run->job->container_only,
                                  .whole = !converts,
+                                 .want_values = run->job->want_values,
+                                 .only_models = run->job->only_models,
+                                 .allow_crc = run->job->allow_crc,
+                                 .allow_extra = run->job->allow_extra,
                                  .skip_unsupported = run->job->skip_unsupported};
     struct checkpoint table;
     tv_status status = checkpoint_read(&run->source, run->kind, &options, &table, &run->findings);
@@ -60,6 +79,8 @@ tv_status job_checkpoint(struct run *run)
         report_global_rows(run, &table);
     if (!converts && (run->job->kind == JOB_INSPECT || run->job->want_rows))
         report_tensor_rows(run, &table);
+    report_value_rows(run, &table);
+    report_group_rows(run, &table);
     if (status == TV_OK)
         status = converts ? convert(run, &table) : examine(run, &table);
     checkpoint_free(&table);

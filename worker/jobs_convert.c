@@ -1,5 +1,6 @@
 /* WRITE and COMPARE, for a tensor table of any kind. The two share the table alone: plan and write on one side, the
  * comparer on the other. */
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,14 +11,45 @@
 
 #include "jobs_internal.h"
 
-static tv_status carry_out(struct run *run, const struct checkpoint *table, const struct plan *plan)
+/* Points out where every name begins with what a wrapper (DataParallel, torch.compile, FSDP) put there. */
+static void report_prefix(struct run *run, const struct checkpoint *table)
 {
-    report_plan(run, table, plan);
-    if (run->received != NULL) {
-        tv_status status = report_decisions(run, plan);
-        if (status != TV_OK)
-            return status;
+    static const char *const wrappers[] = {"module._orig_mod.", "_orig_mod.module.", "module.",
+                                           "_orig_mod.",        "_forward_module.",  "_fsdp_wrapped_module."};
+    for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++) {
+        uint64_t found = 0;
+        char text[64] = "prefix: ";
+        for (uint64_t t = 0; t < table->tensors.count; t++) {
+            const struct ck_tensor *tensor = vector_at(&table->tensors, t);
+            found += tv_span_starts(tensor->name, tv_span_str(wrappers[i])) ? 1 : 0;
+        }
+        if (found == 0 || found != table->tensors.count)
+            continue;
+        (void)strncat(text, wrappers[i], sizeof text - strlen(text) - 1);
+        report_text(run, FRAME_NOTE, tv_span_str(text));
+        return;
     }
+}
+
+static tv_status carry_out(struct run *run, struct checkpoint *table, const struct plan *plan)
+{
+    struct account account;
+    const struct plan_writing how = {.part = (uint32_t)run->job->part,
+                                     .parts = (uint32_t)run->job->parts,
+                                     .allow_crc = run->job->allow_crc,
+                                     .progress = report_progress,
+                                     .context = run};
+    tv_status status = account_make(table, plan, run->source.size, &account);
+    if (status != TV_OK)
+        return status;
+    report_plan(run, table, plan);
+    if (run->received != NULL)
+        status = report_decisions(run, plan);
+    else
+        report_account(run, &account);
+    if (status != TV_OK)
+        return status;
+    report_prefix(run, table);
     report_output(run, plan->header_size + plan->data_size);
     run->tensors = plan->items.count;
     run->data_bytes = plan->data_size;
@@ -30,7 +62,7 @@ static tv_status carry_out(struct run *run, const struct checkpoint *table, cons
         return TV_OK;
     if (run->received != NULL)
         return received_write(run->received, plan, WORKER_OUTPUT, report_progress, run);
-    return plan_write(&run->source, table, plan, WORKER_OUTPUT, report_progress, run, &run->findings);
+    return plan_write(&run->source, table, plan, WORKER_OUTPUT, &how, &run->findings);
 }
 
 static tv_status write_table(struct run *run, struct checkpoint *table, const struct kept_metadata *kept)
@@ -39,6 +71,8 @@ static tv_status write_table(struct run *run, struct checkpoint *table, const st
     struct plan_options options = {.copy_ties = run->job->ties == TIES_COPY,
                                    .discard = run->job->discard,
                                    .discards = run->job->discards,
+                                   .hint = run->job->hint,
+                                   .hints = run->job->hints,
                                    .limits = &run->job->limits,
                                    .metadata = kept->pairs,
                                    .pairs = kept->count,
@@ -65,7 +99,9 @@ static tv_status compare_table(struct run *run, const struct checkpoint *table, 
                                       .pairs = kept->count,
                                       .no_metadata = kept->none,
                                       .data = run->received == NULL ? NULL : received_compare,
-                                      .data_context = run->received};
+                                      .data_context = run->received,
+                                      .part = (uint32_t)run->job->part,
+                                      .parts = (uint32_t)run->job->parts};
     if (syscall(SYS_fstat, WORKER_OUTPUT, &about) != 0)
         return TV_IO;
     output.size = (uint64_t)about.st_size;

@@ -2,6 +2,7 @@
 #ifndef WORKER_JOBS_INTERNAL_H
 #define WORKER_JOBS_INTERNAL_H
 
+#include <account.h>
 #include <checkpoint.h>
 #include <plan.h>
 #include <tensorvet/index.h>
@@ -40,6 +41,10 @@ void report_progress(void *context, uint64_t done, uint64_t total);
 /* The rows of a tensor table. */
 void report_tensor_rows(struct run *run, const struct checkpoint *table);
 void report_global_rows(struct run *run, const struct checkpoint *table);
+void report_value_rows(struct run *run, const struct checkpoint *table);
+void report_group_rows(struct run *run, const struct checkpoint *table);
+void report_tie_rows(struct run *run, const struct checkpoint *table, const struct plan *plan);
+void report_account(struct run *run, const struct account *account);
 /* What the plan leaves out or changes. */
 void report_plan(struct run *run, const struct checkpoint *table, const struct plan *plan);
 
@@ -56,7 +61,12 @@ TV_MUST_CHECK tv_status job_safetensors(struct run *run); /* CHECK, INSPECT, JUD
 TV_MUST_CHECK tv_status job_checkpoint(struct run *run);  /* CHECK, INSPECT, WRITE, COMPARE */
 TV_MUST_CHECK tv_status job_index(struct run *run);
 TV_MUST_CHECK tv_status job_feed(struct run *run); /* WRITE, COMPARE */
+TV_MUST_CHECK tv_status job_config(struct run *run);
+TV_MUST_CHECK tv_status job_diff(struct run *run);
 TV_MUST_CHECK tv_status job_selftest(struct run *run);
+/* The tensor table of run->source, which is a safetensors file, with the aliases that its metadata records. Free the
+ * table in any case. */
+TV_MUST_CHECK tv_status table_of_safetensors(struct run *run, struct checkpoint *table);
 /* CHECK of a safetensors file; JUDGE is nothing else. */
 TV_MUST_CHECK tv_status check_safetensors(struct run *run);
 

@@ -133,12 +133,72 @@ static tv_span name_of(const struct checkpoint *table, uint32_t index)
     return tensor == NULL ? tv_span_of(NULL, 0) : tensor->name;
 }
 
-void report_plan(struct run *run, const struct checkpoint *table, const struct plan *plan)
+/* The rows on the wire have the numbers of the table. */
+_Static_assert((int)VALUE_TYPES == (int)CK_VALUE_TYPES && (int)VALUE_TENSOR == (int)CK_VALUE_TENSOR &&
+                   (int)VALUE_OBJECT == (int)CK_VALUE_OBJECT && (int)KEY_TYPES == (int)CK_KEY_TYPES,
+               "frame.h and checkpoint.h name the same types");
+_Static_assert((int)TIE_RULES == (int)PLAN_TIE_RULES, "frame.h and plan.h name the same rules");
+
+void report_value_rows(struct run *run, const struct checkpoint *table)
+{
+    for (uint64_t i = 0; i < table->values.count; i++) {
+        const struct ck_value *value = vector_at(&table->values, i);
+        frame_begin(&run->frame, FRAME_VALUE);
+        frame_put_u32(&run->frame, value->depth);
+        frame_put_u32(&run->frame, value->key_type);
+        frame_put_text(&run->frame, value->key);
+        frame_put_u32(&run->frame, value->type);
+        frame_put_u32(&run->frame, value->is_cut ? 1 : 0);
+        frame_put_u64(&run->frame, value->number);
+        frame_put_text(&run->frame, value->text);
+        send(run);
+    }
+    if (table->values_omitted != 0)
+        report_text(run, FRAME_NOTE, tv_span_str("values: there are more than are listed"));
+}
+
+void report_group_rows(struct run *run, const struct checkpoint *table)
+{
+    for (uint64_t i = 0; i < table->groups.count; i++) {
+        const struct ck_group *group = vector_at(&table->groups, i);
+        frame_begin(&run->frame, FRAME_GROUP);
+        frame_put_text(&run->frame, group->key);
+        frame_put_u64(&run->frame, group->tensors);
+        frame_put_u64(&run->frame, group->bytes);
+        send(run);
+    }
+}
+
+void report_account(struct run *run, const struct account *account)
+{
+    const uint64_t numbers[] = {account->source, account->container, account->unused, account->used,
+                                account->hidden, account->repeated,  account->header, account->output};
+    frame_begin(&run->frame, FRAME_ACCOUNT);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        frame_put_u64(&run->frame, numbers[i]);
+    send(run);
+}
+
+static void report_tie(struct run *run, tv_span name, tv_span kept, uint32_t rule)
+{
+    frame_begin(&run->frame, FRAME_DROPPED_SHARED);
+    frame_put_text(&run->frame, name);
+    frame_put_text(&run->frame, kept);
+    frame_put_u32(&run->frame, rule);
+    send(run);
+}
+
+void report_tie_rows(struct run *run, const struct checkpoint *table, const struct plan *plan)
 {
     for (uint64_t i = 0; i < plan->ties.count; i++) {
         const struct plan_tie *tie = vector_at(&plan->ties, i);
-        report_pair(run, FRAME_DROPPED_SHARED, name_of(table, tie->dropped), name_of(table, tie->kept));
+        report_tie(run, name_of(table, tie->dropped), name_of(table, tie->kept), tie->rule);
     }
+}
+
+void report_plan(struct run *run, const struct checkpoint *table, const struct plan *plan)
+{
+    report_tie_rows(run, table, plan);
     for (uint64_t i = 0; i < plan->items.count; i++) {
         const struct plan_item *item = vector_at(&plan->items, i);
         if (!item->contiguous)

@@ -118,6 +118,52 @@ tv_status check_safetensors(struct run *run)
     return status;
 }
 
+static bool has_tensor(const struct checkpoint *table, tv_span name, struct ck_tensor *found)
+{
+    for (uint64_t i = 0; i < table->tensors.count; i++) {
+        const struct ck_tensor *tensor = vector_at(&table->tensors, i);
+        if (!tv_span_equal(tensor->name, name))
+            continue;
+        *found = *tensor;
+        return true;
+    }
+    return false;
+}
+
+/* What a conversion records of ties: {"dropped": "kept"}. Each costs a walk over the tensors, so that no more are
+ * looked at than files of ours have reason to hold. */
+static tv_status add_aliases(struct checkpoint *table, const tv_pair *pairs, uint64_t count)
+{
+    const uint64_t most = 4096;
+    for (uint64_t i = 0; i < count && i < most; i++) {
+        struct ck_tensor kept, other;
+        if (!has_tensor(table, pairs[i].value, &kept) || has_tensor(table, pairs[i].key, &other))
+            continue;
+        struct ck_tensor *alias = vector_push(&table->tensors);
+        if (alias == NULL)
+            return TV_NO_MEMORY;
+        *alias = kept;
+        alias->name = pairs[i].key;
+    }
+    return TV_OK;
+}
+
+tv_status table_of_safetensors(struct run *run, struct checkpoint *table)
+{
+    struct header header = {0};
+    tv_pair *pairs = NULL;
+    uint64_t count = 0;
+    *table = (struct checkpoint){.kind = TV_KIND_SAFETENSORS};
+    tv_status status = read_header(run, &header);
+    if (status == TV_OK)
+        status = table_of_index(&header.index, &run->job->limits, table, &pairs, &count);
+    if (status == TV_OK)
+        status = add_aliases(table, pairs, count);
+    run->has_digest = false; /* there are two files */
+    header_free(&header);
+    return status;
+}
+
 /* WRITE and COMPARE: the upload is judged first, and then taken as a tensor table. */
 static tv_status convert_safetensors(struct run *run)
 {

@@ -28,6 +28,7 @@ struct zip_entry {
     uint32_t crc;
     uint16_t method, flags, time, date;
     bool is_folder; /* the name ends in '/' */
+    bool is_stray;  /* in __MACOSX/, beside the one folder (zip_find_root) */
 };
 
 struct zip {
@@ -39,6 +40,7 @@ struct zip {
     tv_span root;              /* the one folder of everything, without "/" (zip_find_root) */
     bool has_crcs;             /* false: the writer skipped checksums, all are zero (zip_open) */
     struct inflater *inflater; /* the caller's, for its deflated entries; needed before any of those is read */
+    bool allow_strays;         /* set between zip_open and zip_find_root: entries of __MACOSX/ are passed over */
 };
 
 /* Reads end records and directory alone: enough to list names. */
@@ -54,11 +56,12 @@ bool zip_extra_is_time(uint64_t id);
 /* Checks the names of all entries and sorts them; part of zip_open. */
 TV_MUST_CHECK tv_status zip_check_names(struct zip *zip, tv_findings *findings);
 
-/* Every entry lies in one folder of the archive: sets zip->root. After zip_open. */
+/* Every entry lies in one folder of the archive, but for allowed strays, which are marked: sets zip->root. After
+ * zip_open. */
 TV_MUST_CHECK tv_status zip_find_root(struct zip *zip, tv_findings *findings);
 /* The entry root/name, exact bytes; NULL where there is none. After zip_find_root. */
 const struct zip_entry *zip_find(const struct zip *zip, tv_span name);
-/* The entry's name without root and '/'. After zip_find_root. */
+/* The entry's name without root and '/'; of no stray one. After zip_find_root. */
 tv_span zip_record_name(const struct zip *zip, const struct zip_entry *entry);
 
 /* Where a deflated entry lies. */

@@ -109,18 +109,35 @@ static tv_span first_part(tv_span name)
     return part;
 }
 
+/* Takes the strays out of the order by name: what is looked up lies in the root. */
+static void forget_strays(struct zip *zip)
+{
+    uint32_t *order = zip->by_name.data;
+    uint64_t kept = 0;
+    for (uint64_t i = 0; i < zip->by_name.count; i++)
+        if (!entry_at(zip, order[i])->is_stray)
+            order[kept++] = order[i];
+    zip->by_name.count = kept;
+}
+
 tv_status zip_find_root(struct zip *zip, tv_findings *findings)
 {
+    bool rooted = false;
     for (uint64_t i = 0; i < zip->entries.count; i++) {
-        const struct zip_entry *e = entry_at(zip, i);
+        struct zip_entry *e = vector_at(&zip->entries, i);
         tv_span part = first_part(e->name);
-        if (i == 0)
+        e->is_stray = zip->allow_strays && tv_span_is(part, "__MACOSX") && part.size < e->name.size;
+        if (e->is_stray)
+            continue;
+        if (!rooted)
             zip->root = part;
+        rooted = true;
         if (part.size < e->name.size && tv_span_equal(part, zip->root))
             continue;
         tv_findings_add(findings, TV_FIND_ZIP_ROOT_MISMATCH, e->row_at, e->name, zip->root);
         return TV_REJECTED;
     }
+    forget_strays(zip);
     return TV_OK;
 }
 

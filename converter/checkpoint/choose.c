@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "children.h"
+#include "key.h"
 
 static struct children_rule rule_of(const struct reading *r)
 {
@@ -27,7 +28,8 @@ static tv_status drop_child(struct reading *r, tv_span prefix, const struct chil
     }
     if (name.size != 0)
         memcpy(path + size - name.size, name.data, name.size);
-    *row = (struct ck_dropped){tv_span_of(path, size), value_type_name(pickle_value(&r->pickle, child->value)->type)};
+    *row = (struct ck_dropped){tv_span_of(path, size), child->value,
+                               value_type_name(pickle_value(&r->pickle, child->value)->type)};
     return TV_OK;
 }
 
@@ -64,21 +66,8 @@ static tv_status take_state_dict(struct reading *r, uint32_t *root)
     return TV_OK;
 }
 
-/* How many bytes of `path` name the child, the dot behind it included; 0 where it is another child. */
-static size_t match_size(const struct pickle *p, const struct child *child, tv_span path)
-{
-    char room[32];
-    bool is_odd = false;
-    tv_span text = child_name(p, child, room, &is_odd);
-    if (is_odd || text.size == 0 || !tv_span_starts(path, text))
-        return 0;
-    if (path.size == text.size)
-        return text.size;
-    return tv_span_byte(path, text.size) == '.' ? text.size + 1 : 0;
-}
-
-/* The child that matches the longest part of the path, or NO_VALUE. */
-static uint32_t longest_child(const struct reading *r, uint32_t container, tv_span path, size_t *used)
+/* The child that matches most of what is left of the key, or NO_VALUE. */
+static uint32_t longest_child(const struct reading *r, uint32_t container, const struct key *key, uint64_t *used)
 {
     struct children it;
     struct child child;
@@ -87,7 +76,10 @@ static uint32_t longest_child(const struct reading *r, uint32_t container, tv_sp
     if (!children_of(&r->pickle, container, rule_of(r), &it))
         return NO_VALUE;
     while (children_next(&it, &child)) {
-        size_t size = children_left_out(&it, &child) ? 0 : match_size(&r->pickle, &child, path);
+        char room[32];
+        bool is_odd = false;
+        tv_span name = child_name(&r->pickle, &child, room, &is_odd);
+        uint64_t size = is_odd || children_left_out(&it, &child) ? 0 : key_match(key, name);
         if (size != 0 && size >= *used) {
             *used = size;
             found = child.value;
@@ -96,36 +88,94 @@ static uint32_t longest_child(const struct reading *r, uint32_t container, tv_sp
     return found;
 }
 
-static tv_status follow_key(struct reading *r, const char *key, uint32_t *root)
+/* The part of the key that has been followed, as it prefixes the paths of what is dropped there. */
+static tv_span followed(struct reading *r, const struct key *key)
 {
-    tv_span path = tv_span_str(key), done = tv_span_of(path.data, 0);
-    if (tv_span_is(path, "."))
+    tv_span done = tv_span_of(key->text.data, 0);
+    uint64_t size = 0, used = 0;
+    if (!key->is_array) {
+        (void)tv_span_sub(key->text, 0, key->at == 0 || key_is_done(key) ? key->at : key->at - 1, &done);
+        return done;
+    }
+    for (uint64_t i = 0; i < key->at; i++)
+        size += ((const tv_span *)vector_at(&key->names, i))->size + 1;
+    uint8_t *text = pool_take(&r->out->pool, size + 1, 1);
+    for (uint64_t i = 0; text != NULL && i < key->at; i++) {
+        tv_span name = *(const tv_span *)vector_at(&key->names, i);
+        if (i > 0)
+            text[used++] = '.';
+        if (name.size != 0)
+            memcpy(text + used, name.data, name.size);
+        used += name.size;
+    }
+    return text == NULL ? done : tv_span_of(text, (size_t)used);
+}
+
+static tv_status key_leads_nowhere(struct reading *r, const struct key *key)
+{
+    return refuse(r->findings, (struct refusal){TV_FIND_KEY_NOT_FOUND, TV_NO_OFFSET, key->text, NULL, 0, 0});
+}
+
+static tv_status follow(struct reading *r, struct key *key, uint32_t *root)
+{
+    struct children it;
+    if (key_is_all(key))
         return TV_OK;
-    while (done.size < path.size) {
-        tv_span rest;
-        size_t used = 0;
-        (void)tv_span_sub(path, done.size, path.size - done.size, &rest);
-        uint32_t child = longest_child(r, *root, rest, &used);
+    while (!key_is_done(key)) {
+        uint64_t used = 0;
+        uint32_t child = longest_child(r, *root, key, &used);
         if (child == NO_VALUE)
-            return refuse(r->findings, (struct refusal){TV_FIND_KEY_NOT_FOUND, TV_NO_OFFSET, path, NULL, 0, 0});
-        tv_span prefix = done;
-        if (prefix.size != 0)
-            prefix.size--; /* its dot */
-        tv_status status = drop_others(r, *root, prefix, child);
+            return key_leads_nowhere(r, key);
+        tv_status status = drop_others(r, *root, followed(r, key), child);
         if (status != TV_OK)
             return status;
-        done.size += used;
+        key->at += used;
         *root = child;
     }
-    struct children it;
     if (!pickle_is(&r->pickle, *root, V_RECORD) && !children_of(&r->pickle, *root, rule_of(r), &it))
-        return refuse(r->findings, (struct refusal){TV_FIND_KEY_NOT_FOUND, TV_NO_OFFSET, path, NULL, 0, 0});
-    r->out->chosen = pool_copy(&r->out->pool, path);
+        return key_leads_nowhere(r, key);
+    r->out->chosen = pool_copy(&r->out->pool, followed(r, key));
     return TV_OK;
+}
+
+static tv_status follow_key(struct reading *r, const char *text, uint32_t *root)
+{
+    struct key key;
+    tv_status status =
+        key_parse(&key, tv_span_str(text), &r->out->pool) ? follow(r, &key, root) : key_leads_nowhere(r, &key);
+    key_free(&key);
+    return status;
+}
+
+static bool has_keys(const struct reading *r, uint32_t root, const char *const *keys)
+{
+    bool all = is_mapping(&r->pickle, root);
+    for (; all && *keys != NULL; keys++)
+        all = mapping_get(&r->pickle, root, *keys) != NO_VALUE;
+    return all;
+}
+
+/* What a mapping with these keys is the state of: torch.optim.Optimizer.state_dict, LRScheduler.state_dict, and what
+ * transformers' Trainer keeps of generators (rng_state.pth). */
+static const char *training_state(const struct reading *r, uint32_t root)
+{
+    static const char *const optimizer[] = {"state", "param_groups", NULL},
+                             *const scheduler[] = {"last_epoch", "_step_count", NULL},
+                             *const generators[] = {"python", "numpy", "cpu", NULL};
+    if (has_keys(r, root, optimizer))
+        return "an optimizer";
+    if (has_keys(r, root, scheduler))
+        return "a scheduler";
+    return has_keys(r, root, generators) ? "random number generators" : NULL;
 }
 
 tv_status choose_root(struct reading *r, uint32_t *root)
 {
+    const char *state = r->options->only_models && r->options->key == NULL ? training_state(r, *root) : NULL;
+    if (state != NULL)
+        return refuse(
+            r->findings,
+            (struct refusal){.id = TV_FIND_TRAINING_STATE, .offset = TV_NO_OFFSET, .subject = tv_span_str(state)});
     return r->options->key == NULL ? take_state_dict(r, root) : follow_key(r, r->options->key, root);
 }
 
@@ -154,40 +204,45 @@ static bool is_suspicious(tv_span name)
     return false;
 }
 
-/* May the name be printed as part of a command to be copied, and does that command lead there? */
-static bool is_plain_key(tv_span name)
+tv_status groups_note(struct reading *r, struct groups *g, uint64_t from, tv_span name)
 {
-    if (name.size == 0 || tv_span_is(name, ".") || name.data[0] == '-')
-        return false;
-    for (size_t i = 0; i < name.size; i++) {
-        uint8_t c = name.data[i];
-        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!is_letter && !(c >= '0' && c <= '9') && c != '_' && c != '-' && c != '.')
-            return false;
-    }
-    return true;
-}
-
-void groups_note(struct groups *g, const struct vector *tensors, uint64_t from, tv_span name)
-{
+    const struct vector *tensors = &r->out->tensors;
     if (tensors->count == from)
-        return;
-    g->count++;
+        return TV_OK;
+    struct ck_group *group = vector_push(&r->out->groups);
+    if (group == NULL)
+        return refuse_memory(r->findings);
     g->seen += tensors->count - from;
-    if (is_suspicious(name) && g->suspicious[0] == 0)
-        (void)snprintf(g->suspicious, sizeof g->suspicious, "%.*s", (int)name.size, (const char *)name.data);
-    if (is_plain_key(name) && g->list_size + name.size + sizeof "--key , " < sizeof g->list)
-        g->list_size +=
-            (uint64_t)snprintf(g->list + g->list_size, sizeof g->list - (size_t)g->list_size, "%s--key %.*s",
-                               g->list_size == 0 ? "" : ", ", (int)name.size, (const char *)name.data);
+    if (is_suspicious(name) && g->suspicious.size == 0)
+        g->suspicious = pool_copy(&r->out->pool, name);
+    *group = (struct ck_group){.key = key_argument(&r->out->pool, name), .tensors = tensors->count - from};
+    for (uint64_t i = from; i < tensors->count; i++)
+        group->bytes += ((const struct ck_tensor *)vector_at(tensors, i))->bytes; /* a number to choose by: may wrap */
+    return group->key.data == NULL ? refuse_memory(r->findings) : TV_OK;
 }
 
-tv_status groups_check(const struct groups *g, uint64_t tensors, tv_findings *findings)
+/* "--key a, --key b": as many as a finding can hold. */
+static void list_keys(const struct vector *groups, char list[TV_SUBJECT_BYTES])
 {
-    uint64_t count = g->count + (tensors > g->seen ? 1 : 0);
-    if (count < 2 || g->suspicious[0] == 0)
+    size_t used = 0;
+    (void)snprintf(list, TV_SUBJECT_BYTES, "--key");
+    for (uint64_t i = 0; i < groups->count; i++) {
+        const struct ck_group *group = vector_at(groups, i);
+        if (group->key.size + sizeof "--key , " >= TV_SUBJECT_BYTES - used || tv_span_byte(group->key, 0) == '[')
+            continue;
+        used += (size_t)snprintf(list + used, TV_SUBJECT_BYTES - used, "%s--key %.*s", used == 0 ? "" : ", ",
+                                 (int)group->key.size, (const char *)group->key.data);
+    }
+}
+
+tv_status groups_check(struct reading *r, const struct groups *g)
+{
+    char list[TV_SUBJECT_BYTES];
+    uint64_t own = r->out->tensors.count - g->seen;
+    if (r->out->groups.count + (own > 0 ? 1 : 0) < 2 || g->suspicious.size == 0) {
+        r->out->groups.count = 0;
         return TV_OK;
-    const char *choices = g->list_size == 0 ? "--key" : g->list;
-    return refuse(findings,
-                  (struct refusal){TV_FIND_AMBIGUOUS_ROOT, TV_NO_OFFSET, tv_span_str(g->suspicious), choices, 0, 0});
+    }
+    list_keys(&r->out->groups, list);
+    return refuse(r->findings, (struct refusal){TV_FIND_AMBIGUOUS_ROOT, TV_NO_OFFSET, g->suspicious, list, 0, 0});
 }

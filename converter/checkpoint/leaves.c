@@ -77,6 +77,7 @@ bool leaves_finish(const struct leaves *leaves, const struct pickle *pickle, str
         if (row == NULL)
             return false;
         (void)tv_span_sub(all, leaf->at, leaf->size, &path);
+        row->handle = leaf->handle;
         row->path = pool_copy(&out->pool, path);
         row->type = leaf->type != NULL ? leaf->type : describe(pickle, leaf->handle, &out->pool);
         if (row->path.data == NULL)

@@ -12,6 +12,8 @@ void checkpoint_begin(struct checkpoint *out, tv_kind kind, const tv_limits *lim
     out->tensors = (struct vector){.each = sizeof(struct ck_tensor), .budget = budget};
     out->globals = (struct vector){.each = sizeof(struct ck_global), .budget = budget};
     out->dropped = (struct vector){.each = sizeof(struct ck_dropped), .budget = budget};
+    out->values = (struct vector){.each = sizeof(struct ck_value), .budget = budget};
+    out->groups = (struct vector){.each = sizeof(struct ck_group), .budget = budget};
 }
 
 static void open_reading(struct reading *r)
@@ -85,6 +87,8 @@ void checkpoint_free(struct checkpoint *checkpoint)
     vector_free(&checkpoint->dropped);
     inflater_free(checkpoint->inflater);
     checkpoint->inflater = NULL;
+    vector_free(&checkpoint->groups);
+    vector_free(&checkpoint->values);
     pool_free(&checkpoint->pool);
 }
 

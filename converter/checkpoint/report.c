@@ -1,5 +1,6 @@
 /* What a pickle named: every mention of a global, merged by name and judged, into the table and the findings.
  * Trusts: nothing. Time n log n whatever the names. */
+#include "../pickle/show.h"
 #include "../sort.h"
 #include "reading.h"
 
@@ -57,13 +58,46 @@ static void add_finding(struct reading *r, const struct ck_global *global, const
                (struct refusal){id, global->offset, full_name(r, global->module, global->name), reason, 0, 0});
 }
 
+/* The calls that the pickle makes, by what is called: for each mention the first record that calls it and 1 to it, or
+ * 0.
+ */
+static bool find_calls(const struct pickle *p, struct vector *calls)
+{
+    uint32_t *first = vector_extend(calls, p->mentions.count);
+    for (uint64_t i = 0; first != NULL && i < p->records.count; i++) {
+        const struct record *record = vector_at(&p->records, i), *callable = pickle_record(p, record->callable);
+        bool is_call = record->how != HOW_GLOBAL && record->how != HOW_PERSISTENT;
+        if (is_call && callable != NULL && callable->how == HOW_GLOBAL && first[callable->mention] == 0)
+            first[callable->mention] = (uint32_t)i + 1;
+    }
+    return first != NULL;
+}
+
+/* What a dangerous global would do, and with which arguments: in the pool. Without memory, the reason alone. */
+static const char *reason_with_call(struct reading *r, const struct pickle *p, const char *reason, uint32_t call)
+{
+    static const char would[] = ": ";
+    size_t size = strlen(reason);
+    char *text = call == 0 ? NULL : pool_take(&r->out->pool, TV_SUBJECT_BYTES + 1, 1);
+    if (text == NULL || size + sizeof would >= TV_SUBJECT_BYTES)
+        return reason;
+    memcpy(text, reason, size);
+    memcpy(text + size, would, sizeof would);
+    size += sizeof would - 1;
+    show_call(p, call - 1, text + size, TV_SUBJECT_BYTES + 1 - size);
+    return text;
+}
+
 /* Adds mentions [from, to) of `order`, which are of one name: the worst of them counts. */
 static tv_status add_global(struct reading *r, const struct pickle *p, const uint32_t *order, uint64_t from,
-                            uint64_t to)
+                            uint64_t to, const struct vector *calls)
 {
     const struct mention *first = mention_at(p, order[from]), *worst = first;
     bool called = false;
+    uint32_t call = 0;
     for (uint64_t i = from; i < to; i++) {
+        uint32_t met = *(const uint32_t *)vector_at(calls, order[i]);
+        call = met != 0 && (call == 0 || met < call) ? met : call;
         const struct mention *mention = mention_at(p, order[i]);
         if (mention_class(p, mention) > mention_class(p, worst))
             worst = mention;
@@ -78,6 +112,8 @@ static tv_status add_global(struct reading *r, const struct pickle *p, const uin
                                  .called = called,
                                  .reason = mention_reason(p, worst),
                                  .offset = first->offset};
+    if (global->class_ == TV_CLASS_DANGEROUS)
+        global->reason = reason_with_call(r, p, global->reason, call);
     return global->module.data == NULL || global->name.data == NULL ? refuse_memory(r->findings) : TV_OK;
 }
 
@@ -111,19 +147,20 @@ tv_status report_globals(struct reading *r, const struct pickle *p)
 {
     uint64_t count = p->mentions.count, start = r->out->globals.count;
     struct vector order = {.each = sizeof(uint32_t), .budget = &r->out->budget};
-    tv_status status = TV_OK;
+    struct vector calls = {.each = sizeof(uint32_t), .budget = &r->out->budget};
     uint32_t *items = vector_extend(&order, count);
-    if (items == NULL)
-        return refuse_memory(r->findings);
-    for (uint64_t i = 0; i < count; i++)
+    tv_status status = items != NULL && find_calls(p, &calls) ? TV_OK : refuse_memory(r->findings);
+    for (uint64_t i = 0; status == TV_OK && i < count; i++)
         items[i] = (uint32_t)i;
-    sort_items(items, count, by_name, p);
+    if (status == TV_OK)
+        sort_items(items, count, by_name, p);
     for (uint64_t from = 0, to = 0; from < count && status == TV_OK; from = to) {
         for (to = from + 1; to < count; to++)
             if (compare_names(p, mention_at(p, items[from]), mention_at(p, items[to])) != 0)
                 break;
-        status = add_global(r, p, items, from, to);
+        status = add_global(r, p, items, from, to, &calls);
     }
     vector_free(&order);
+    vector_free(&calls);
     return status != TV_OK ? status : order_globals(r, start);
 }

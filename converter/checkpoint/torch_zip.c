@@ -131,17 +131,30 @@ static bool is_known_record(tv_span name)
     return tv_span_is(name, "data.pkl") || is_storage_name(name);
 }
 
+static tv_status meet_extra(struct reading *r, const struct zip_entry *e)
+{
+    if (!r->options->allow_extra)
+        return refuse(r->findings, (struct refusal){TV_FIND_ZIP_EXTRA_ENTRY, e->row_at, e->name, NULL, 0, 0});
+    remark(r->findings, (struct refusal){TV_FIND_ZIP_EXTRA_LET_THROUGH, e->row_at, e->name, NULL, 0, 0});
+    return TV_OK;
+}
+
 /* Every entry is a record of a checkpoint; the folder itself is a note. */
 static tv_status check_entries(struct reading *r, const struct zip *zip)
 {
     bool script = r->out->kind == TV_KIND_TORCHSCRIPT;
     for (uint64_t i = 0; i < zip->entries.count; i++) {
         const struct zip_entry *e = vector_at(&zip->entries, i);
-        tv_span name = zip_record_name(zip, e);
-        if (e->is_folder && name.size == 0)
+        tv_span name = e->is_stray ? tv_span_str("") : zip_record_name(zip, e);
+        tv_status status = TV_OK;
+        if (e->is_stray)
+            status = meet_extra(r, e);
+        else if (e->is_folder && name.size == 0)
             remark(r->findings, (struct refusal){TV_FIND_ZIP_FOLDER_ENTRY, e->row_at, e->name, NULL, 0, 0});
         else if (e->is_folder || (!is_known_record(name) && !(script && is_script_record(name))))
-            return refuse(r->findings, (struct refusal){TV_FIND_ZIP_EXTRA_ENTRY, e->row_at, e->name, NULL, 0, 0});
+            status = meet_extra(r, e);
+        if (status != TV_OK)
+            return status;
     }
     return TV_OK;
 }
@@ -209,7 +222,7 @@ static void note_unused(struct reading *r, const struct zip *zip)
     for (uint64_t i = 0; i < zip->entries.count; i++) {
         const struct zip_entry *e = vector_at(&zip->entries, i);
         const uint32_t *slot = vector_at(&r->slots, i);
-        if (*slot == 0 && is_storage_name(zip_record_name(zip, e)))
+        if (*slot == 0 && !e->is_stray && !e->is_folder && is_storage_name(zip_record_name(zip, e)))
             remark(r->findings,
                    (struct refusal){TV_FIND_STORAGE_UNUSED, e->header_at, zip_record_name(zip, e), NULL, e->size, 0});
     }
@@ -246,6 +259,7 @@ tv_status read_torch_zip(struct reading *r)
 {
     struct zip zip;
     tv_status status = zip_open(r->source, r->options->limits, &r->out->budget, &zip, r->findings);
+    zip.allow_strays = r->options->allow_extra;
     if (status == TV_OK)
         status = zip_find_root(&zip, r->findings);
     if (status == TV_OK)

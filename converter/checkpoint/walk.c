@@ -7,6 +7,7 @@
 #include "choose.h"
 #include "leaves.h"
 #include "reading.h"
+#include "values.h"
 
 /* A container whose children are being visited. */
 struct frame {
@@ -175,9 +176,10 @@ static tv_status leave(struct walk *w, const struct frame *f)
     value->flags &= (uint8_t)~VALUE_ON_PATH;
     bool is_listed = w->frames.count > 1 && !children_of_module(&f->children);
     w->path.count = f->path_size;
-    if (w->frames.count == 2)
-        groups_note(&w->groups, &w->r->out->tensors, f->tensors, path_of(w));
+    tv_status status = w->frames.count == 2 ? groups_note(w->r, &w->groups, f->tensors, path_of(w)) : TV_OK;
     w->frames.count--;
+    if (status != TV_OK)
+        return status;
     if (!is_listed || w->r->out->tensors.count != f->tensors || w->skipped != f->skipped)
         return TV_OK;
     leaves_cut(&w->leaves, f->leaves);
@@ -202,6 +204,7 @@ static tv_status step(struct walk *w)
 static tv_status walk_once(struct walk *w, uint32_t root)
 {
     w->groups = (struct groups){0};
+    w->r->out->groups.count = 0;
     w->path.count = 0;
     w->odd_name = false;
     leaves_cut(&w->leaves, 0);
@@ -222,10 +225,14 @@ static tv_status walk_from(struct walk *w, uint32_t root)
     }
     if (status == TV_OK && !leaves_finish(&w->leaves, &w->r->pickle, w->r->out))
         status = refuse_memory(w->r->findings);
+    if (status == TV_OK && w->r->options->want_values)
+        status = collect_values(w->r);
+    if (w->r->options->whole)
+        w->r->out->groups.count = 0;
     if (status != TV_OK || w->r->options->whole)
         return status;
     if (w->r->options->key == NULL && w->r->out->chosen.size == 0)
-        status = groups_check(&w->groups, w->r->out->tensors.count, w->r->findings);
+        status = groups_check(w->r, &w->groups);
     if (status == TV_OK && w->r->out->tensors.count == 0)
         status = refuse(w->r->findings, (struct refusal){.id = TV_FIND_NO_TENSORS, .offset = TV_NO_OFFSET});
     return status == TV_OK ? check_unique_names(w->r->out, w->r->findings) : status;

@@ -4,12 +4,13 @@
 
 #include "mutate.h"
 
-enum { FRAMES_MOST = 512, PAYLOAD_MOST = 4096, TYPES = 17, CHOICES = 2 };
+enum { FRAMES_MOST = 512, PAYLOAD_MOST = 4096, TYPES = 21, CHOICES = 2 };
 
 /* What is in a payload, by type (worker/frame.h): t text, 8 a number, P two numbers of which the first is not
  * more, k kind, d dtype, c class, b flag, o outcome, R a rank and its dimensions, D a digest, F a finding, Y READY. */
-static const char *const forms[TYPES] = {"",   "Y", "k", "F", "tdt88R", "tt", "ttcb8", "tt", "t",
-                                         "tt", "t", "8", "P", "o88bD",  "c",  "8",     "tt"};
+static const char *const forms[TYPES] = {"",    "Y", "k",  "F",   "tdt88R",  "tt",       "ttcb8",
+                                         "tto", "t", "tt", "t",   "8",       "P",        "o88bD",
+                                         "c",   "8", "tt", "t88", "cctcb8t", "88888888", "tctt"};
 
 struct frame {
     const uint8_t *payload;

@@ -19,13 +19,14 @@ TEST(refused, "the comparer refuses what this writer makes of honest tensors")
 {
     static struct made made, honest;
     struct plan plan;
+    const struct plan_writing way = {0};
     uint64_t size = 0;
     int fd = temporary_file();
     make(&made);
     make(&honest); /* the comparer reads the source itself, and gets the table the writer did not touch */
     struct plan_options options = {.limits = &made.limits};
     CHECK(plan_make(&made.table, &options, &plan, &made.findings) == TV_OK);
-    CHECK(plan_write(&made.source, &made.table, &plan, fd, NULL, NULL, &made.findings) == TV_OK);
+    CHECK(plan_write(&made.source, &made.table, &plan, fd, &way, &made.findings) == TV_OK);
     plan_free(&plan);
     uint8_t *file = file_bytes(fd, &size);
     struct source output = source_of_memory(tv_span_of(file, size));

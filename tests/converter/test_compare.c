@@ -18,10 +18,11 @@
 static uint8_t *write_table(struct made *made, struct plan_options options, uint64_t *size)
 {
     struct plan plan;
+    const struct plan_writing how = {0};
     int fd = temporary_file();
     options.limits = &made->limits;
     CHECK(plan_make(&made->table, &options, &plan, &made->findings) == TV_OK);
-    CHECK(plan_write(&made->source, &made->table, &plan, fd, NULL, NULL, &made->findings) == TV_OK);
+    CHECK(plan_write(&made->source, &made->table, &plan, fd, &how, &made->findings) == TV_OK);
     uint8_t *bytes = file_bytes(fd, size);
     plan_free(&plan);
     close(fd);

@@ -21,7 +21,7 @@ static void check_gather(struct made *made, const struct ck_tensor *tensor, cons
     CHECK(view_of(tensor, storage, &view, &made->findings) == TV_OK);
     CHECK_MSG(gather_view(&made->source, &view, &sink, NULL, NULL) == TV_OK, "%s", what);
     CHECK(sink_put(&sink, ">", 1) == TV_OK);
-    CHECK(sink_finish(&sink) == TV_OK);
+    CHECK(sink_flush(&sink) == TV_OK && sink_end(&sink, sink_position(&sink)) == TV_OK);
     uint8_t *got = file_bytes(fd, &size);
     CHECK_MSG(size == tensor->bytes + 2, "%s: %llu bytes", what, (unsigned long long)size);
     CHECK_MSG(got[0] == '<' && got[size - 1] == '>', "%s: wrote outside its part", what);

@@ -42,9 +42,10 @@ static tv_status write_to(struct made *made, int fd)
     struct plan_options options = {.limits = &made->limits};
     tv_status status = plan_make(&made->table, &options, &plan, &made->findings);
     CHECK(status == TV_OK);
+    const struct plan_writing how = {.progress = on_progress};
     summed = 0;
     reported = 0;
-    status = plan_write(&made->source, &made->table, &plan, fd, on_progress, NULL, &made->findings);
+    status = plan_write(&made->source, &made->table, &plan, fd, &how, &made->findings);
     plan_free(&plan);
     return status;
 }

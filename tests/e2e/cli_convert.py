@@ -158,7 +158,7 @@ class Convert(Case):
         self.assertEqual(copy["dropped_shared"], [])
         self.assertEqual(copy["tensors"], drop["tensors"] + len(drop["dropped_shared"]))
         _, other = self.convert(TIED, "-o", "other.safetensors", "--discard", row["kept"])
-        self.assertEqual(other["dropped_shared"][0], {"name": row["kept"], "kept": row["name"]})
+        self.assertEqual(other["dropped_shared"][0], {"name": row["kept"], "kept": row["name"], "rule": "discard"})
 
     def names(self, path):
         return sorted(read_safetensors(self.path(path))[1])

@@ -6,6 +6,7 @@ from support import SOURCE, Case, main, tensorvet
 
 MANUAL = os.path.join(SOURCE, "docs", "man")
 PAGES = {"check": "tensorvet-check.1", "convert": "tensorvet-convert.1", "inspect": "tensorvet-inspect.1",
+         "diff": "tensorvet-diff.1",
          "explain": "tensorvet.1", "doctor": "tensorvet.1"}
 
 

@@ -80,7 +80,7 @@ class Report(Case):
         self.assertEqual(line["output"], "a.safetensors")
         self.assertEqual(line["output_size"], os.path.getsize(self.path("a.safetensors")))
         self.assertTrue(line["verified"])
-        self.assertEqual(set(line["dropped_shared"][0]), {"name", "kept"})
+        self.assertEqual(set(line["dropped_shared"][0]), {"name", "kept", "rule"})
         for row in line["globals"]:
             self.has(row, {"module": TEXT, "name": TEXT, "class": TEXT, "called": FLAG, "offset": NUMBER})
             self.assertIn(row["class"], {"known", "reviewed", "unknown", "dangerous"})

@@ -62,6 +62,56 @@ static inline void add_ready(struct bytes *b, const char *build_id, uint32_t lay
     end_frame(b, at);
 }
 
+static inline void add_tie(struct bytes *b, const char *name, const char *kept, uint32_t rule)
+{
+    size_t at = begin_frame(b, FRAME_DROPPED_SHARED);
+    add_text(b, name);
+    add_text(b, kept);
+    add32(b, rule);
+    end_frame(b, at);
+}
+
+static inline void add_group(struct bytes *b)
+{
+    size_t at = begin_frame(b, FRAME_GROUP);
+    add_text(b, "model");
+    add64(b, 2);
+    add64(b, 3);
+    end_frame(b, at);
+}
+
+static inline void add_value(struct bytes *b, uint32_t depth, uint32_t key_type, uint32_t type, uint32_t cut)
+{
+    size_t at = begin_frame(b, FRAME_VALUE);
+    add32(b, depth);
+    add32(b, key_type);
+    add_text(b, "k");
+    add32(b, type);
+    add32(b, cut);
+    add64(b, 9);
+    add_text(b, "text");
+    end_frame(b, at);
+}
+
+/* The numbers 1, 2, 3, … */
+static inline void add_account(struct bytes *b, uint64_t count)
+{
+    size_t at = begin_frame(b, FRAME_ACCOUNT);
+    for (uint64_t i = 1; i <= count; i++)
+        add64(b, i);
+    end_frame(b, at);
+}
+
+static inline void add_difference(struct bytes *b, uint32_t what)
+{
+    size_t at = begin_frame(b, FRAME_DIFFERENCE);
+    add_text(b, "w");
+    add32(b, what);
+    add_text(b, "2");
+    add_text(b, "3");
+    end_frame(b, at);
+}
+
 static inline void add_kind(struct bytes *b, uint32_t kind)
 {
     size_t at = begin_frame(b, FRAME_KIND);

@@ -15,6 +15,7 @@ struct heard {
     unsigned tensors, metadata, globals, shared, contiguous, objects, decisions, notes, progress;
     struct row_tensor tensor;
     bool dangerous_call;
+    int groups, values, accounts, differences;
 };
 
 static void hear_tensor(void *context, const struct row_tensor *row)
@@ -37,9 +38,34 @@ static void hear_global(void *context, const struct row_global *row)
     h->dangerous_call = row->class_ == TV_CLASS_DANGEROUS && row->called && tv_span_is(row->module, "os");
 }
 
-static void hear_shared(void *context, tv_span name, tv_span kept)
+static void hear_shared(void *context, tv_span name, tv_span kept, enum frame_tie_rule rule)
 {
-    ((struct heard *)context)->shared += tv_span_is(name, "b") && tv_span_is(kept, "a");
+    ((struct heard *)context)->shared += tv_span_is(name, "b") && tv_span_is(kept, "a") && rule == TIE_DISCARD;
+}
+
+static void hear_group(void *context, const struct row_group *row)
+{
+    ((struct heard *)context)->groups += tv_span_is(row->key, "model") && row->tensors == 2 && row->bytes == 3;
+}
+
+static void hear_value(void *context, const struct row_value *row)
+{
+    ((struct heard *)context)->values += row->depth == 1 && row->key_type == KEY_NUMBER && tv_span_is(row->key, "k") &&
+                                         row->type == VALUE_STR && row->is_cut && row->number == 9 &&
+                                         tv_span_is(row->text, "text");
+}
+
+static void hear_account(void *context, const struct row_account *row)
+{
+    ((struct heard *)context)->accounts += row->source == 1 && row->container == 2 && row->unused == 3 &&
+                                           row->used == 4 && row->hidden == 5 && row->repeated == 6 &&
+                                           row->header == 7 && row->output == 8;
+}
+
+static void hear_difference(void *context, const struct row_difference *row)
+{
+    ((struct heard *)context)->differences +=
+        tv_span_is(row->name, "w") && row->what == DIFFERS_SHAPE && tv_span_is(row->a, "2") && tv_span_is(row->b, "3");
 }
 
 static void hear_object(void *context, tv_span path, tv_span type)
@@ -83,11 +109,14 @@ static void honest(void)
     add_tensor(&made, TV_F32, 0, 0);
     add_pair(&made, FRAME_METADATA, "format", "pt");
     add_global(&made, TV_CLASS_DANGEROUS, 1);
-    add_pair(&made, FRAME_DROPPED_SHARED, "b", "a");
+    add_tie(&made, "b", "a", TIE_DISCARD);
     add_pair(&made, FRAME_DROPPED_OBJECT, "epoch", "int");
     add_note(&made, FRAME_MADE_CONTIGUOUS, "t");
     add_pair(&made, FRAME_DECISION, "s", "written dense");
     add_note(&made, FRAME_NOTE, "hello");
+    add_group(&made);
+    add_value(&made, 1, KEY_NUMBER, VALUE_STR, 1);
+    add_account(&made, 8);
     add_output(&made, 4096);
     add_progress(&made, 5, 9);
     add_progress(&made, 9, 9);
@@ -108,8 +137,20 @@ static void decode(size_t piece, const struct job *job, struct result *r)
 {
     static struct decoder d;
     *r = (struct result){0};
-    const struct listener listener = {&r->heard,       hear_tensor, hear_metadata, hear_global, hear_shared,
-                                      hear_contiguous, hear_object, hear_decision, hear_note,   hear_progress};
+    const struct listener listener = {.context = &r->heard,
+                                      .tensor = hear_tensor,
+                                      .metadata = hear_metadata,
+                                      .global = hear_global,
+                                      .dropped_shared = hear_shared,
+                                      .made_contiguous = hear_contiguous,
+                                      .dropped_object = hear_object,
+                                      .decision = hear_decision,
+                                      .note = hear_note,
+                                      .group = hear_group,
+                                      .value = hear_value,
+                                      .account = hear_account,
+                                      .difference = hear_difference,
+                                      .progress = hear_progress};
     CHECK(decoder_init(&d, job, BUILD, &listener, &r->outcome));
     for (size_t at = 0; at < made.size; at += piece) {
         size_t size = made.size - at < piece ? made.size - at : piece;
@@ -142,6 +183,7 @@ static void check_honest(const struct result *r)
     CHECK(found->offset == 7 && found->a == 8 && found->b == 9 && tv_span_is(tv_finding_subject(found), "weight"));
     CHECK(r->heard.tensors == 3 && r->heard.metadata == 1 && r->heard.globals == 1 && r->heard.dangerous_call);
     CHECK(r->heard.shared == 1 && r->heard.objects == 1 && r->heard.contiguous == 1 && r->heard.notes == 1);
+    CHECK(r->heard.groups == 1 && r->heard.values == 1 && r->heard.accounts == 1);
     CHECK(r->heard.progress == 2 && r->heard.decisions == 1);
 }
 
@@ -151,6 +193,48 @@ TEST(honest_report, "every frame of an honest report arrives with its values")
     honest();
     decode(made.size, &job, &once);
     check_honest(&once);
+}
+
+static const char *lie_of(enum job_kind kind)
+{
+    const struct job job = {.kind = kind, .limits = tv_limits_default()};
+    decode(made.size, &job, &once);
+    return once.state == DECODE_LIE ? once.why : "";
+}
+
+TEST(differences, "a difference is a DIFF job's alone, and of a kind that exists")
+{
+    const struct job job = {.kind = JOB_DIFF, .limits = tv_limits_default()};
+    honest_start();
+    add_difference(&made, DIFFERS_SHAPE);
+    add_result(&made, OUTCOME_DONE, 1);
+    decode(made.size, &job, &once);
+    CHECK_MSG(once.state == DECODE_FINE && once.heard.differences == 1, "%s", once.why);
+    CHECK(strstr(lie_of(JOB_INSPECT), "out of order") != NULL);
+    honest_start();
+    add_difference(&made, DIFFERENCES);
+    CHECK(strstr(lie_of(JOB_DIFF), "no such difference") != NULL);
+}
+
+TEST(values_and_accounts, "values, ties and accounts with numbers outside their enumerations are lies")
+{
+    static const struct {
+        uint32_t depth, key, type, cut;
+    } bad[] = {{FRAME_VALUE_DEPTH + 1, 0, 0, 0}, {0, KEY_TYPES, 0, 0}, {0, 0, VALUE_TYPES, 0}, {0, 0, 0, 2}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        honest_start();
+        add_value(&made, bad[i].depth, bad[i].key, bad[i].type, bad[i].cut);
+        CHECK(strstr(lie_of(JOB_INSPECT), "VALUE: ") != NULL);
+    }
+    honest_start();
+    add_tie(&made, "b", "a", TIE_RULES);
+    CHECK(strstr(lie_of(JOB_WRITE), "no such rule") != NULL);
+    honest_start();
+    add_account(&made, 7);
+    CHECK(strstr(lie_of(JOB_WRITE), "its size is wrong") != NULL);
+    honest_start();
+    add_account(&made, 8);
+    CHECK(strstr(lie_of(JOB_CHECK), "out of order") != NULL);
 }
 
 TEST(cut_anywhere, "how the pipe cuts a report does not matter")

@@ -29,10 +29,19 @@ static void fill_rows(bool json)
     listener.tensor(listener.context, &tensor);
     listener.metadata(listener.context, evil, evil);
     listener.global(listener.context, &global);
-    listener.dropped_shared(listener.context, evil, evil);
+    listener.dropped_shared(listener.context, evil, evil, TIE_CONFIG_HINT);
     listener.made_contiguous(listener.context, evil);
     listener.dropped_object(listener.context, evil, evil);
     listener.note(listener.context, evil);
+    const struct row_group group = {evil, 1, UINT64_MAX};
+    listener.group(listener.context, &group);
+    for (uint32_t type = 0; type < VALUE_TYPES; type++)
+        for (uint32_t key = 0; key < KEY_TYPES; key++) {
+            const struct row_value value = {type % 3, key, type, evil, type % 2 == 0, UINT64_MAX, evil};
+            listener.value(listener.context, &value);
+        }
+    const struct row_account account = {1, 2, 3, 4, 5, 6, 7, 8};
+    listener.account(listener.context, &account);
     listener.progress(listener.context, 1, 2); /* nobody hears of it */
 }
 
