@@ -100,6 +100,16 @@ void broker_batch(struct broker *broker)
         workers->batch = true;
 }
 
+bool broker_for_thread(const struct broker *broker, struct broker *own)
+{
+    *own = *broker;
+    own->workers = NULL;
+    if (broker->workers == NULL || !broker->workers->apart)
+        return true;
+    broker_namespaces(own);
+    return own->workers != NULL;
+}
+
 void broker_forget_workers(struct broker *broker)
 {
     if (broker->workers != NULL) {

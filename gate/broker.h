@@ -110,6 +110,10 @@ void broker_namespaces(struct broker *broker);
  * files (SECURITY.md). The broker is then one thread's. */
 void broker_batch(struct broker *broker);
 
+/* A broker for another thread: it has no workers ahead or kept of its own or of others, and keeps the namespaces. False
+ * without memory. broker_forget_workers when that thread is done; never broker_close. */
+bool broker_for_thread(const struct broker *broker, struct broker *own);
+
 /* Does a fresh worker lock itself down and judge the built-in file rightly? *outcome says what is in force. */
 bool broker_selftest(const struct broker *broker, struct outcome *outcome);
 

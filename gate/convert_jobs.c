@@ -42,11 +42,14 @@ static void convert(struct convert_jobs *jobs, size_t item)
     own.rejected = own.undecided = own.print_failed = false;
     own.examined = 0;
     done->judgement = (struct judgement){.verdict = VERDICT_UNDECIDED};
-    if (own.reporter.out == NULL) {
+    if (!broker_for_thread(&jobs->session->broker, &own.broker) || own.reporter.out == NULL) {
         done->undecided = true;
+        if (own.reporter.out != NULL)
+            (void)fclose(own.reporter.out);
         return;
     }
     jobs->items[item].told = convert_one(&own, jobs->options, &jobs->items[item], &done->judgement);
+    broker_forget_workers(&own.broker);
     jobs->items[item].verdict = done->judgement.verdict;
     done->print_failed = fclose(own.reporter.out) != 0 || own.print_failed;
     done->rejected = own.rejected;

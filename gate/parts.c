@@ -9,7 +9,7 @@
 struct part {
     pthread_t thread;
     bool started;
-    const struct broker *broker;
+    struct broker broker; /* its own */
     struct job job;
     int source, output;
     struct outcome outcome;
@@ -18,7 +18,7 @@ struct part {
 static void *run_part(void *context)
 {
     struct part *part = context;
-    broker_run(part->broker, &part->job, part->source, part->output, NULL, &part->outcome);
+    broker_run(&part->broker, &part->job, part->source, part->output, NULL, &part->outcome);
     return NULL;
 }
 
@@ -79,19 +79,21 @@ static void run_first(const struct broker *broker, const struct job *job, int so
 static void start(struct part *part, const struct broker *broker, const struct job *job, uint64_t index, int source,
                   int output)
 {
-    *part = (struct part){.broker = broker, .job = *job, .source = source, .output = output};
+    *part = (struct part){.job = *job, .source = source, .output = output};
     part->job.part = index;
     part->job.want_rows = part->job.want_values = false;
     part->outcome.said = OUTCOME_FAILED;
-    part->started = pthread_create(&part->thread, NULL, run_part, part) == 0;
+    part->started =
+        broker_for_thread(broker, &part->broker) && pthread_create(&part->thread, NULL, run_part, part) == 0;
 }
 
-static void finish(struct part *part, struct outcome *outcome)
+static void finish(const struct broker *broker, struct part *part, struct outcome *outcome)
 {
     if (part->started)
         (void)pthread_join(part->thread, NULL);
-    else
-        (void)run_part(part); /* no thread: then one after the other */
+    else /* no thread: then one after the other */
+        broker_run(broker, &part->job, part->source, part->output, NULL, &part->outcome);
+    broker_forget_workers(&part->broker);
     merge(outcome, part);
 }
 
@@ -111,6 +113,6 @@ void parts_run(const struct broker *broker, const struct job *job, int source, i
         start(&parts[i - 1], broker, &whole, i, source, output);
     run_first(broker, &whole, source, output, listener, outcome);
     for (uint64_t i = 1; i < count; i++)
-        finish(&parts[i - 1], outcome);
+        finish(broker, &parts[i - 1], outcome);
     free(parts);
 }
