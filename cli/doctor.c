@@ -58,7 +58,9 @@ int run_doctor(const struct settings *settings)
         return usage_error(settings->command, "doctor takes no arguments");
     signals_catch();
     int error = broker_open(&broker, &signal_seen);
-    doctor_examine(&broker, error, &doctor);
+    struct torch_settings torch = settings->convert.torch;
+    torch.wanted = true;
+    doctor_examine(&broker, error, &torch, &doctor);
     if (error == 0)
         broker_close(&broker);
     if (settings->json)

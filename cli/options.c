@@ -275,7 +275,7 @@ static const struct row {
     {CONVERT, 0, "overwrite", NULL, "replace outputs that exist, if they are safetensors files", set_overwrite},
     {CONVERT, 'n', "dry-run", NULL, "say what would be written, and write nothing", set_dry_run},
     {CONVERT, 0, "engine", "native|torch", "our own reader (default), or torch.load itself, in a jail", set_engine},
-    {CONVERT, 0, "python", "PATH", "the Python with torch; default: the PATH's python3", set_python},
+    {CONVERT | DOCTOR, 0, "python", "PATH", "the Python with torch; default: the PATH's python3", set_python},
     {CONVERT, 0, "densify", NULL, "torch engine: write sparse tensors dense", set_densify},
     {CONVERT, 0, "dequantize", NULL, "torch engine: write quantized tensors as floats", set_dequantize},
     {CONVERT, 0, "preload", "MODULE", "torch engine: import it first; you trust that module; may be repeated",

@@ -157,7 +157,28 @@ static void self_test(struct doctor *doctor, const struct broker *broker)
     }
 }
 
-void doctor_examine(const struct broker *broker, int broker_error, struct doctor *doctor)
+/* The Python that --engine torch would use. Nothing else needs it: what it lacks is no refusal. */
+static void torch_engine(struct doctor *doctor, const struct broker *broker, const struct torch_settings *settings)
+{
+    static const char group[] = "torch engine (convert --engine torch)";
+    struct torch_engine engine;
+    char found[TORCH_TEXT];
+    torch_open(&engine, settings, broker);
+    bool ready = torch_ready(&engine);
+    if (engine.python[0] != '\0')
+        ADD(doctor, group, "Python", ready ? DOCTOR_GOOD : DOCTOR_LESS, "%.100s", engine.python);
+    if (ready) {
+        ADD(doctor, group, "imports", DOCTOR_GOOD, "%.100s", engine.version);
+        bool holds = torch_probe(&engine, broker->null, found);
+        ADD(doctor, group, "locked down", holds ? DOCTOR_GOOD : DOCTOR_LESS, "%.110s", found);
+    } else if (broker->stop == NULL || *broker->stop == 0) {
+        ADD(doctor, group, "imports", DOCTOR_LESS, "%.110s", engine.why);
+    }
+    torch_close(&engine);
+}
+
+void doctor_examine(const struct broker *broker, int broker_error, const struct torch_settings *torch,
+                    struct doctor *doctor)
 {
     *doctor = (struct doctor){.works = true};
     machine_kernel(doctor);
@@ -171,6 +192,8 @@ void doctor_examine(const struct broker *broker, int broker_error, struct doctor
     } else {
         look_from_outside(doctor, broker);
         self_test(doctor, broker);
+        if (torch != NULL && torch->wanted)
+            torch_engine(doctor, broker, torch);
     }
     for (unsigned i = 0; i < doctor->count; i++) {
         make_printable(doctor->rows[i].found);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "broker.h"
+#include "engine_torch.h"
 
 enum doctor_state {
     DOCTOR_GOOD,   /* there, and in force */
@@ -15,11 +16,11 @@ enum doctor_state {
     DOCTOR_REFUSES /* missing; no work is done without */
 };
 
-#define DOCTOR_ROWS 24
+#define DOCTOR_ROWS 28
 #define DOCTOR_TEXT 160
 
 struct doctor_row {
-    const char *group; /* "this machine", "a worker, by its own word", "a worker, seen from outside", "self-test" */
+    const char *group; /* "this machine", "a worker, by its own word", "a worker, seen from outside", … */
     const char *what;  /* "system call filter (seccomp)"; static */
     enum doctor_state state;
     char found[DOCTOR_TEXT]; /* "Landlock ABI 7", "missing: …"; printable */
@@ -32,8 +33,9 @@ struct doctor {
 };
 
 /* Fills *doctor. `broker_error` is what broker_open returned: with an errno there is no worker to look at, and a row
- * says so. */
-void doctor_examine(const struct broker *broker, int broker_error, struct doctor *doctor);
+ * says so. With torch->wanted its Python is looked at too, which takes seconds; NULL: not. */
+void doctor_examine(const struct broker *broker, int broker_error, const struct torch_settings *torch,
+                    struct doctor *doctor);
 /* "good", "less", "refuses". */
 const char *doctor_state_name(enum doctor_state state);
 

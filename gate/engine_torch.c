@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -300,4 +301,29 @@ void torch_renew(struct torch_engine *engine)
 {
     if (engine->state == TORCH_READY)
         engine->state = send_line(engine, "again", NULL, 0) ? TORCH_STARTING : TORCH_DEAD;
+}
+
+/* Runs a child that tries that (tv_child.py). False where it could not be started. */
+static bool probe(struct torch_engine *engine, const char *what, int null, int *status)
+{
+    struct torch_child child;
+    bool ran = torch_start(engine, what, null, null, &child);
+    if (ran)
+        (void)torch_end(engine, &child, START_MS);
+    *status = child.ended.status;
+    return ran && child.ended.known;
+}
+
+bool torch_probe(struct torch_engine *engine, int null, char found[TORCH_TEXT])
+{
+    int file = 0, socket_ = 0;
+    if (!probe(engine, "run probe=1 memory=1073741824 seconds=60", null, &file) ||
+        !probe(engine, "run probe=2 memory=1073741824 seconds=60", null, &socket_)) {
+        (void)snprintf(found, TORCH_TEXT, "%s", engine->why);
+        return false;
+    }
+    bool closed = file == 0, killed = WIFSIGNALED(socket_) && WTERMSIG(socket_) == SIGSYS;
+    (void)snprintf(found, TORCH_TEXT, "opening a file %s, a socket %s", closed ? "is refused" : "IS NOT REFUSED",
+                   killed ? "ends it" : "DOES NOT END IT");
+    return closed && killed;
 }

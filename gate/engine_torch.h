@@ -65,8 +65,9 @@ bool torch_end(struct torch_engine *engine, struct torch_child *child, unsigned 
 /* Has the Python start anew: after a violation, and after many files. */
 void torch_renew(struct torch_engine *engine);
 
-/* Does the lock hold in that Python? Two children try what they must not; `found` receives a line for people. */
-bool torch_probe(struct torch_engine *engine, int source, char found[TORCH_TEXT]);
+/* Does the lock hold in that Python? Two children try what they must not: to open a file, and a socket. `null` is
+ * /dev/null; `found` receives a line for people. */
+bool torch_probe(struct torch_engine *engine, int null, char found[TORCH_TEXT]);
 
 /* Converts as broker_convert does, or plans (job->plan_only), with `job` as for a WRITE. *code_ran: code of the file
  * was allowed to run, and a Python was started for it. */

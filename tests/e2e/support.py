@@ -38,10 +38,10 @@ def corpus_file(entry):
     return os.path.join(CORPUS, entry["path"])
 
 
-def tensorvet(*arguments, cwd=None, prefix=(), **options):
+def tensorvet(*arguments, cwd=None, prefix=(), limit=300, **options):
     """Runs the command to its end, behind a prefix such as setpriv; a hang is a failure."""
     return subprocess.run([*prefix, COMMAND, *arguments], cwd=cwd, stdin=options.pop("stdin", subprocess.DEVNULL),
-                          capture_output=True, timeout=300, **options)
+                          capture_output=True, timeout=limit, **options)
 
 
 def report(*arguments, cwd=None, **options):

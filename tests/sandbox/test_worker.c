@@ -48,12 +48,12 @@ static const char *doctor_refuses(void)
 TEST(doctor_here, "the doctor finds this machine fit, and a worker locked, from inside and outside")
 {
     struct broker broker = open_broker();
-    doctor_examine(&broker, 0, &doctor);
+    doctor_examine(&broker, 0, NULL, &doctor);
     broker_close(&broker);
     CHECK_MSG(doctor.works && doctor.count > 15, "%s", doctor_refuses());
     CHECK(doctor.count < DOCTOR_ROWS);
     const struct broker none = {-1, -1, NULL, NULL};
-    doctor_examine(&none, ENOENT, &doctor);
+    doctor_examine(&none, ENOENT, NULL, &doctor);
     CHECK(!doctor.works && strstr(doctor_refuses(), strerror(ENOENT)) != NULL);
 }
 
@@ -349,7 +349,7 @@ static bool selftest_on(const struct oddity *odd)
         if (odd->number == NEW_NAMESPACES)
             broker_namespaces(&broker);
         bool works = broker_selftest(&broker, &outcome);
-        doctor_examine(&broker, 0, &doctor);
+        doctor_examine(&broker, 0, NULL, &doctor);
         if (doctor.works != works)
             _exit(4);
         if ((odd->missing != 0 || odd->refused != NULL) && !doctor_says())
