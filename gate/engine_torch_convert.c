@@ -86,6 +86,15 @@ static void name_violation(const struct conversion_by_torch *by, const struct jo
     (void)close(ends[0]);
 }
 
+static bool has(const tv_findings *findings, tv_finding_id id)
+{
+    for (uint32_t i = 0; i < findings->count; i++) {
+        if (findings->items[i].id == id)
+            return true;
+    }
+    return false;
+}
+
 /* That the feed ended is no news where it is known why. */
 static void forget(tv_findings *findings, tv_finding_id id)
 {
@@ -159,10 +168,16 @@ static void run_fed(void *context, const struct job *job, int source, int output
         broker_run(by->broker, job, ends[0], output, listener, outcome);
     }
     (void)close(ends[0]);
-    bool whole = started && outcome->complete && outcome->said == OUTCOME_DONE && !job->plan_only;
-    if (!started)
+    if (!started) {
         add_failure(by->engine, outcome);
-    else if (!torch_end(by->engine, &child, whole ? PATIENCE_MS : 0) && child.ended.known)
+        return;
+    }
+    /* one that sent everything, or closed the feed, is about to end; another may be on for long */
+    bool ending = has(&outcome->findings, TV_FIND_TORCH_ENDED_EARLY) ||
+                  (outcome->complete && outcome->said == OUTCOME_DONE && !job->plan_only);
+    bool killed = torch_end(by->engine, &child, ending ? PATIENCE_MS : 0);
+    bool by_us = killed && WIFSIGNALED(child.ended.status) && WTERMSIG(child.ended.status) == SIGKILL;
+    if (child.ended.known && !by_us)
         judge_end(by, job, source, &child.ended, outcome);
 }
 
@@ -180,6 +195,10 @@ static bool may_load(const struct torch_settings *settings, struct outcome *look
     if (look->kind != TV_KIND_TORCH_ZIP && look->kind != TV_KIND_TORCH_LEGACY) {
         look->findings = (tv_findings){0};
         (void)add(look, TV_FIND_TORCH_KIND, tv_kind_what(look->kind));
+        return false;
+    }
+    if (has(&look->findings, TV_FIND_BIG_ENDIAN)) { /* torch 1.13 does not swap at all, later ones not every type */
+        (void)add(look, TV_FIND_TORCH_KIND, "it was written by a big-endian machine");
         return false;
     }
     for (uint32_t i = 0; i < look->findings.count; i++) {

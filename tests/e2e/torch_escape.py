@@ -66,7 +66,7 @@ ROWS = [
     ("executable-protect", "import ctypes, mmap; m = mmap.mmap(-1, 4096); a = ctypes.addressof(ctypes.c_char.from_buffer(m)); "
      "assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(a), 4096, 7) == 0", VIOLATION, 0),
     ("library", "import ctypes; ctypes.CDLL(LIBRARY)", FAILED, 0),
-    ("environment", "import os; assert os.environ['TV_CANARY'] == 'canary'", FAILED, 0),
+    ("environment", "import os; assert os.environ['TV_SECRET'] == 'canary'", FAILED, 0),
     ("memory-file", "import os; os.memfd_create('x')", VIOLATION, 0),
     ("io-uring", "import ctypes; p = ctypes.create_string_buffer(256); libc = ctypes.CDLL(None, use_errno=True); "
      "assert libc.syscall(425, 1, p) >= 0 or ctypes.get_errno() in (1, 38)", VIOLATION, 0),
@@ -129,7 +129,7 @@ def run_outside(source):
 class Escape(Case):
     def setUp(self):
         super().setUp()
-        os.environ["TV_CANARY"] = "canary"
+        os.environ["TV_SECRET"] = "canary"
         os.chmod(self.folder, 0o777)
         self.put("canary", b"canary")
         library = os.path.join(os.path.dirname(os.environ["TV_COMMAND"]), "../libexec/tensorvet/tensorvet-lock.so")
