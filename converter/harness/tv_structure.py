@@ -91,7 +91,7 @@ def storage_of(tensor):
 class Structure:
     def __init__(self, exotic):
         self.views, self.decisions = [], []
-        self._exotic, self._by_view, self._memo, self._kept = exotic, {}, {}, []
+        self._exotic, self._by_view, self._memo, self._kept, self._arrays = exotic, {}, {}, [], {}
         self._out = [PROTOCOL]
 
     def pickle(self):
@@ -140,6 +140,8 @@ class Structure:
 
     def _put(self, value, path):
         """Puts what needs nothing more; returns an iterator over what is below."""
+        if type(value).__module__ == "numpy" and type(value).__name__ == "ndarray":
+            value = self._array(value)
         if isinstance(value, torch.Tensor):
             return self._put_tensor(value, path)
         found = leaf(value)
@@ -162,6 +164,18 @@ class Structure:
             self._out.append(b"\x8f(" + items + b"\x90")
             return None
         return self._put_object(value, path)
+
+    def _array(self, value):
+        """A NumPy array as the tensor over its memory, once; one of no plain numbers as a tensor without data."""
+        if id(value) not in self._arrays:
+            self._kept.append(value)
+            try:
+                order = value.dtype.newbyteorder("=")
+                tensor = torch.from_numpy(value if value.dtype == order else value.astype(order))
+            except (TypeError, ValueError):
+                tensor = torch.empty(0, device="meta")
+            self._arrays[id(value)] = tensor
+        return self._arrays[id(value)]
 
     def _put_tensor(self, value, path):
         if value.device.type == "meta":
