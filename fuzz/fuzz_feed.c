@@ -96,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint64_t hash = oracle_hash(data, size);
     bool copy_ties = hash % 2 == 1;
-    oracle_ran();
+    oracle_ran(data, size);
     limits = small_limits();
     tv_span bytes = tv_span_of(data, size);
     uint64_t output = write_output(bytes, copy_ties);
