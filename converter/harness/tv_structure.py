@@ -75,10 +75,10 @@ def key_of(value):
 class View:
     """A tensor that becomes a storage."""
 
-    def __init__(self, tensor):
+    def __init__(self, tensor, was_contiguous):
         self.tensor = tensor
         self.bytes = tensor.numel() * tensor.element_size()
-        self.flags = 0 if tensor.is_contiguous() else NOT_CONTIGUOUS
+        self.flags = 0 if was_contiguous else NOT_CONTIGUOUS
 
 
 def storage_of(tensor):
@@ -107,14 +107,14 @@ class Structure:
         if decision is not None:
             self.decisions.append((number, decision))
 
-    def _tensor(self, tensor, decision):
+    def _tensor(self, tensor, decision, was_contiguous):
         """A plain tensor: its view, new or known, and the call that rebuilds it."""
         strides = tuple(0 if size == 1 else step for size, step in zip(tensor.shape, tensor.stride()))
         key = (storage_of(tensor), tensor.dtype, tensor.storage_offset(), tuple(tensor.shape), strides)
         number = self._by_view.get(key) if tensor.numel() > 0 else None
         if number is None:
             number = self._by_view[key] = len(self.views)
-            self.views.append(View(tensor))
+            self.views.append(View(tensor, was_contiguous))
         self._decide(number, decision)
         self._out.append(rebuild(number, tensor))
 
@@ -183,7 +183,8 @@ class Structure:
             return None
         plain, decision = self._exotic.plain(value, ".".join(path[1:]))
         if not isinstance(plain, Parts):
-            self._tensor(plain, decision)
+            lies_in_order = value if value.layout is torch.strided and not value.is_quantized else plain
+            self._tensor(plain, decision, lies_in_order.is_contiguous())
             return None
         self._out.append(b"}")
         return self._parts(plain, path)
