@@ -12,7 +12,7 @@
 
 #include "bpf.h"
 
-enum rule { ANY, SOURCE, STREAM, MAP, REMAP, SELF, NO_ACCESS, NO_TERMINAL };
+enum rule { ANY, WAKE, SOURCE, STREAM, MAP, REMAP, SELF, NO_ACCESS, NO_TERMINAL };
 static const struct {
     int number; /* of x86-64, from the kernel's table */
     enum rule rule;
@@ -20,8 +20,8 @@ static const struct {
     {0, SOURCE},      {1, STREAM},      {2, NO_ACCESS},   {4, NO_ACCESS},   {5, NO_ACCESS},   {6, NO_ACCESS},
     {8, SOURCE},      {9, MAP},         {11, ANY},        {12, ANY},        {14, ANY},        {16, NO_TERMINAL},
     {21, NO_ACCESS},  {25, REMAP},      {39, ANY},        {79, NO_ACCESS},  {89, NO_ACCESS},  {186, ANY},
-    {217, NO_ACCESS}, {231, ANY},       {234, SELF},      {257, NO_ACCESS}, {262, NO_ACCESS}, {267, NO_ACCESS},
-    {269, NO_ACCESS}, {332, NO_ACCESS}, {439, NO_ACCESS},
+    {202, WAKE},      {217, NO_ACCESS}, {231, ANY},       {234, SELF},      {257, NO_ACCESS}, {262, NO_ACCESS},
+    {267, NO_ACCESS}, {269, NO_ACCESS}, {332, NO_ACCESS}, {439, NO_ACCESS},
 };
 
 struct program {
@@ -33,6 +33,7 @@ static bool allows(enum rule rule, const uint64_t *a)
 {
     switch (rule) {
     case ANY: return true;
+    case WAKE: return a[1] == 1 || a[1] == 129;
     case SOURCE: return (uint32_t)a[0] == 3;
     case STREAM: return (uint32_t)a[0] == 5;
     case MAP: return (a[2] & ~UINT64_C(3)) == 0 && (a[3] & ~UINT64_C(0x24000)) == 0x22; /* NORESERVE, STACK */
@@ -78,6 +79,9 @@ static size_t arguments(uint64_t (*sets)[6])
             sets[count++][3] = flags[f];
         }
     }
+    for (uint64_t op = 0; op < 140; op++)
+        sets[count++][1] = op;
+    sets[count++][1] = 1 | UINT64_C(1) << 32;
     sets[count][2] = 3 | UINT64_C(1) << 40;
     sets[count++][3] = 0x22;
     return count;
@@ -99,7 +103,7 @@ static void sweep(enum jail_profile profile)
 {
     static const uint32_t architectures[] = {AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64};
     static struct program program;
-    static uint64_t sets[256][6];
+    static uint64_t sets[512][6];
     size_t tried = arguments(sets);
     make_program(profile, &program);
     for (size_t a = 0; a < sizeof(architectures) / sizeof(architectures[0]); a++) {
