@@ -1,7 +1,8 @@
 /* Whole conversions: table, plan, write into a file of memory, compare, judge.
  *
  * Oracles: the comparer accepts what the writer wrote, and core's reader accepts it alone; after a change of any one
- * byte, a cut or an addition the comparer refuses it. The place of the change depends on the input. */
+ * byte, a cut or an addition the comparer refuses it. The place of the change depends on the input; with
+ * FUZZ_EVERY_BYTE in the environment every byte is changed, one at a time. */
 #define _GNU_SOURCE
 #include <string.h>
 #include <sys/mman.h>
@@ -16,6 +17,14 @@ enum { OUTPUT_MOST = 1 << 18 };
 
 static tv_findings findings;
 static uint8_t written[OUTPUT_MOST + 1];
+
+static bool every_byte(void)
+{
+    static int every = -1;
+    if (every < 0)
+        every = getenv("FUZZ_EVERY_BYTE") != NULL;
+    return every == 1;
+}
 
 static int output_file(void)
 {
@@ -43,13 +52,19 @@ static tv_status compare(struct conversion *c, uint64_t size)
     return status;
 }
 
-static void check_changes(struct conversion *c, uint64_t hash)
+static void check_change(struct conversion *c, size_t at, uint64_t hash)
 {
-    size_t at = (size_t)(hash % c->size);
     uint8_t change = (uint8_t)(1 + (hash >> 40) % 255);
     written[at] ^= change;
     PROMISE(compare(c, c->size) == TV_REJECTED);
     written[at] ^= change;
+}
+
+static void check_changes(struct conversion *c, uint64_t hash)
+{
+    check_change(c, (size_t)(hash % c->size), hash);
+    for (size_t at = 0; every_byte() && at < c->size; at++)
+        check_change(c, at, hash + ((uint64_t)at << 40));
     if (hash % 8 == 0) {
         PROMISE(compare(c, c->size - 1 - hash % c->size) == TV_REJECTED);
         written[c->size] = 0;

@@ -40,7 +40,13 @@ void table_open(struct table *table, const struct source *source, const struct c
     table->pair_count = 0;
     table->no_metadata = false;
     table->parsed.arena.base = NULL;
-    PROMISE(source_identify(source, options->limits, &table->kind) == TV_OK && table->kind < TV_KIND_COUNT);
+    table->status = source_identify(source, options->limits, &table->kind);
+    PROMISE((table->status == TV_OK || table->status == TV_NO_MEMORY) && table->kind < TV_KIND_COUNT);
+    if (table->status == TV_NO_MEMORY) { /* as the worker says it */
+        tv_findings_add(findings, TV_FIND_LIMIT_MEMORY, TV_NO_OFFSET, tv_span_of(NULL, 0), tv_span_of(NULL, 0));
+        table->status = TV_REJECTED;
+        return;
+    }
     if (table->kind == TV_KIND_SAFETENSORS)
         open_safetensors(table, source, options->limits, findings);
     else
