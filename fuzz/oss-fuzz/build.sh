@@ -4,10 +4,11 @@
 # to $OUT: fuzz_NAME, fuzz_NAME_seed_corpus.zip, fuzz_NAME.dict, fuzz_NAME.options. Nothing of ours sets a flag.
 cd "$SRC/tensorvet"
 options=(-DTV_FUZZ_ENGINE=oss "-DTV_FUZZ_LINK=$LIB_FUZZING_ENGINE" -DCMAKE_BUILD_TYPE=None -DTV_WERROR=OFF -DBUILD_TESTING=OFF)
-# The memory sanitizer wants every library instrumented: core has none.
-[[ "${SANITIZER:-address}" != memory ]] || options+=(-DTV_CORE_ONLY=ON)
 # Custom mutators are libFuzzer's interface; the other engines mutate by themselves.
 [[ "${FUZZING_ENGINE:-libfuzzer}" != libfuzzer ]] || options+=(-DTV_FUZZ_MUTATORS=ON)
+# The memory sanitizer wants everything instrumented: core needs no library, and a mutator would read what libFuzzer's
+# own code, which is not instrumented, has written.
+[[ "${SANITIZER:-address}" != memory ]] || options+=(-DTV_CORE_ONLY=ON -DTV_FUZZ_MUTATORS=OFF)
 
 cmake -S . -B "$WORK/tensorvet" "${options[@]}"
 cmake --build "$WORK/tensorvet" --target fuzz_targets -j "$(nproc)"
