@@ -30,3 +30,11 @@ set_target_properties(pickle_dump PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BI
 tv_target(pickle_dump)
 add_test(NAME pickle_oracle COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/pickle_oracle.py
                                     $<TARGET_FILE:pickle_dump> 10000)
+
+# Its walk over the operations against pickletools, over seeds, generated and mutated pickles.
+add_executable(pickle_walk pickle_walk.c)
+target_link_libraries(pickle_walk PRIVATE tv_converter)
+set_target_properties(pickle_walk PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+tv_target(pickle_walk)
+add_test(NAME pickle_walk COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/pickle_walk.py
+                                  $<TARGET_FILE:pickle_walk> ${CMAKE_SOURCE_DIR}/fuzz/seeds/pickle)
