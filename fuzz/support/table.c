@@ -16,6 +16,16 @@ tv_limits small_limits(void)
     return limits;
 }
 
+/* The worker asks this of every safetensors file that it accepts. */
+static void check_polyglot(const struct source *source, const tv_limits *limits)
+{
+    static tv_findings findings;
+    findings_clear(&findings);
+    tv_status status = source_polyglot(source, limits, &findings);
+    PROMISE(status == TV_OK || status == TV_REJECTED || status == TV_NO_MEMORY);
+    PROMISE((status == TV_REJECTED) == (tv_findings_first_error(&findings) != NULL));
+}
+
 static void open_safetensors(struct table *table, const struct source *source, const tv_limits *limits,
                              tv_findings *findings)
 {
@@ -23,6 +33,8 @@ static void open_safetensors(struct table *table, const struct source *source, c
     table->status = table->parsed.status == TV_MORE ? TV_REJECTED : table->parsed.status;
     if (table->status != TV_OK)
         memcpy(findings, &table->parsed.findings, sizeof *findings);
+    if (table->status == TV_OK)
+        check_polyglot(source, limits);
     if (table->status != TV_OK)
         return;
     tv_limits enough = *limits; /* without memory it has nothing to say, where a reader of checkpoints has a finding */
@@ -42,15 +54,14 @@ void table_open(struct table *table, const struct source *source, const struct c
     table->parsed.arena.base = NULL;
     table->status = source_identify(source, options->limits, &table->kind);
     PROMISE((table->status == TV_OK || table->status == TV_NO_MEMORY) && table->kind < TV_KIND_COUNT);
+    if (table->status == TV_OK && table->kind == TV_KIND_SAFETENSORS)
+        open_safetensors(table, source, options->limits, findings);
+    else if (table->status == TV_OK)
+        table->status = checkpoint_read(source, table->kind, options, &table->checkpoint, findings);
     if (table->status == TV_NO_MEMORY) { /* as the worker says it */
         tv_findings_add(findings, TV_FIND_LIMIT_MEMORY, TV_NO_OFFSET, tv_span_of(NULL, 0), tv_span_of(NULL, 0));
         table->status = TV_REJECTED;
-        return;
     }
-    if (table->kind == TV_KIND_SAFETENSORS)
-        open_safetensors(table, source, options->limits, findings);
-    else
-        table->status = checkpoint_read(source, table->kind, options, &table->checkpoint, findings);
     PROMISE(table->status == TV_OK || table->status == TV_REJECTED);
 }
 
