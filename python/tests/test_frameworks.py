@@ -1,4 +1,6 @@
-"""tensorvet.tensorflow, .paddle and .mlx, each where its framework is installed; each skip names the one that is not."""
+"""tensorvet.tensorflow, .paddle and .mlx, each where its framework is installed; each skip names the one that is not.
+
+`pytest -k tensorflow`, `-k paddle`, `-k mlx`: one at a time, since two of them in one process crash."""
 
 import importlib
 
