@@ -18,6 +18,8 @@ const char *tv_dtype_name(tv_dtype dtype)
     return (unsigned)dtype < TV_DTYPE_COUNT ? table[dtype].name : "?";
 }
 
+/*@ assigns \nothing;
+  @ ensures \result <= 64; */
 uint32_t tv_dtype_bits(tv_dtype dtype)
 {
     return (unsigned)dtype < TV_DTYPE_COUNT ? table[dtype].bits : 0;

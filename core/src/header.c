@@ -464,13 +464,10 @@ static inline uint64_t take_tensor(reader *r, uint64_t at, tv_tensor *tensor)
 
 /* ---- names ---- */
 
-/* The rules for a name, be it a tensor's or a metadata key's. */
-static bool check_name(reader *r, const json_string *string)
+/* The rules for a name that is long or holds more than printable ASCII. */
+static bool check_odd_name(reader *r, const json_string *string, tv_span raw)
 {
-    tv_span raw = json_raw(r->text, string);
-    name_facts facts = {raw.size, false, false};
-    if (!string->plain)
-        facts = name_examine(raw);
+    name_facts facts = name_examine(raw);
     if (facts.size > r->limits->name_bytes)
         (void)broken_limit(r, TV_FIND_NAME_TOO_LONG, string->begin - 1, raw, r->limits->name_bytes);
     else if (facts.control)
@@ -480,6 +477,14 @@ static bool check_name(reader *r, const json_string *string)
         r->facts->bidi_size = raw.size;
     }
     return r->facts->problem.id == TV_FIND_NONE;
+}
+
+/* The rules for a name, be it a tensor's or a metadata key's. */
+static inline bool check_name(reader *r, const json_string *string)
+{
+    tv_span raw = json_raw(r->text, string);
+    bool plain = string->plain && raw.size <= r->limits->name_bytes;
+    return plain || check_odd_name(r, string, raw);
 }
 
 /* ---- metadata ---- */

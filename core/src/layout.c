@@ -4,6 +4,14 @@
 
 #include "arena.h"
 
+/*@ predicate follows(tv_tensor *t, integer i) =
+  @   t[i - 1].begin < t[i].begin || (t[i - 1].begin == t[i].begin && t[i - 1].end <= t[i].end);
+  @ predicate starts_well(tv_tensor *t, integer i) = t[i].begin == (i == 0 ? 0 : t[i - 1].end);
+  @ predicate tiles(tv_tensor *t, integer count, integer size) =
+  @   (\forall integer i; 0 <= i < count ==> starts_well(t, i)) && size == (count == 0 ? 0 : t[count - 1].end); */
+/*@ requires \valid_read(a) && \valid_read(b);
+  @ assigns \nothing;
+  @ ensures \result <==> a->begin < b->begin || (a->begin == b->begin && a->end <= b->end); */
 static bool in_order(const tv_tensor *a, const tv_tensor *b)
 {
     return a->begin < b->begin || (a->begin == b->begin && a->end <= b->end);
@@ -19,13 +27,22 @@ static void merge(const tv_tensor *from, tv_tensor *into, uint64_t low, uint64_t
     }
 }
 
+/*@ assigns \nothing;
+  @ ensures \result == \min(a, b); */
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
 
+/*@ requires count == 0 || \valid_read(tensors + (0 .. count - 1));
+  @ assigns \nothing;
+  @ ensures \result <==> (\forall integer i; 1 <= i < count ==> follows(tensors, i)); */
 static bool is_sorted(const tv_tensor *tensors, uint64_t count)
 {
+    /*@ loop invariant 1 <= i && (i <= count || count == 0);
+      @ loop invariant \forall integer k; 1 <= k < i ==> follows(tensors, k);
+      @ loop assigns i;
+      @ loop variant count - i; */
     for (uint64_t i = 1; i < count; i++)
         if (!in_order(&tensors[i - 1], &tensors[i]))
             return false;
@@ -54,10 +71,18 @@ tv_status layout_sort(tv_tensor *tensors, uint64_t count, tv_arena *arena)
 }
 
 /* The first tensor that does not begin where the one before it ends. */
+/*@ requires count == 0 || \valid_read(tensors + (0 .. count - 1));
+  @ assigns \nothing;
+  @ ensures \result.id == TV_FIND_NONE <==> (\forall integer i; 0 <= i < count ==> starts_well(tensors, i)); */
 static layout_problem check_chain(const tv_tensor *tensors, uint64_t count)
 {
     layout_problem found = {TV_FIND_NONE, NULL, NULL, 0, 0};
     uint64_t end = 0;
+    /*@ loop invariant 0 <= i <= count && end == (i == 0 ? 0 : tensors[i - 1].end);
+      @ loop invariant found.id == TV_FIND_NONE;
+      @ loop invariant \forall integer k; 0 <= k < i ==> starts_well(tensors, k);
+      @ loop assigns i, end;
+      @ loop variant count - i; */
     for (uint64_t i = 0; i < count; end = tensors[i].end, i++) {
         if (tensors[i].begin == end)
             continue;
@@ -72,9 +97,16 @@ static layout_problem check_chain(const tv_tensor *tensors, uint64_t count)
 }
 
 /* Tensors that form a chain: the first that goes beyond the data section. */
+/*@ requires count == 0 || \valid_read(tensors + (0 .. count - 1));
+  @ assigns \nothing;
+  @ ensures \result.id == TV_FIND_NONE <==> (\forall integer i; 0 <= i < count ==> tensors[i].end <= data_size); */
 static layout_problem check_range(const tv_tensor *tensors, uint64_t count, uint64_t data_size)
 {
     layout_problem found = {TV_FIND_NONE, NULL, NULL, 0, 0};
+    /*@ loop invariant 0 <= i <= count && found.id == TV_FIND_NONE;
+      @ loop invariant \forall integer k; 0 <= k < i ==> tensors[k].end <= data_size;
+      @ loop assigns i;
+      @ loop variant count - i; */
     for (uint64_t i = 0; i < count; i++) {
         if (tensors[i].end <= data_size)
             continue;
@@ -87,6 +119,9 @@ static layout_problem check_range(const tv_tensor *tensors, uint64_t count, uint
     return found;
 }
 
+/*@ requires count == 0 || \valid_read(tensors + (0 .. count - 1));
+  @ assigns \nothing;
+  @ ensures \result.id == TV_FIND_NONE <==> tiles(tensors, count, data_size); */
 layout_problem layout_check(const tv_tensor *tensors, uint64_t count, uint64_t data_size)
 {
     uint64_t end = count > 0 ? tensors[count - 1].end : 0;

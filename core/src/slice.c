@@ -11,12 +11,17 @@ typedef struct part {
 } part;
 
 /* How far a negative number is below zero. */
+/*@ requires negative < 0;
+  @ assigns \nothing;
+  @ ensures \result == -negative; */
 static uint64_t magnitude(int64_t negative)
 {
-    return 0 - (uint64_t)negative;
+    return (uint64_t)(-(negative + 1)) + 1;
 }
 
 /* NumPy's rule for a bound: from the end if negative, then cut to [0, size]. */
+/*@ assigns \nothing;
+  @ ensures \result == \max(0, \min(size, bound < 0 ? size + bound : bound)); */
 static uint64_t clamp(int64_t bound, uint64_t size)
 {
     if (bound >= 0)
@@ -25,6 +30,10 @@ static uint64_t clamp(int64_t bound, uint64_t size)
     return back < size ? size - back : 0;
 }
 
+/*@ requires \valid_read(s) && \valid(p) && \separated(s, p);
+  @ assigns *p;
+  @ ensures \result == TV_SLICE_GOOD <==> -size <= s->start < size;
+  @ ensures \result == TV_SLICE_GOOD ==> p->start == (s->start < 0 ? size + s->start : s->start) && p->count == 1; */
 static tv_slice_error take_index(const tv_subscript *s, uint64_t size, part *p)
 {
     uint64_t back = s->start < 0 ? magnitude(s->start) : 0;
@@ -37,6 +46,11 @@ static tv_slice_error take_index(const tv_subscript *s, uint64_t size, part *p)
     return TV_SLICE_GOOD;
 }
 
+/*@ requires \valid_read(s) && \valid(p) && \separated(s, p);
+  @ assigns *p;
+  @ ensures \result == TV_SLICE_GOOD <==> (!s->has_step || s->step > 0);
+  @ ensures \result == TV_SLICE_GOOD ==> p->step >= 1 && p->start <= size;
+  @ ensures \result == TV_SLICE_GOOD && p->count > 0 ==> p->start + (p->count - 1) * p->step < size; */
 static tv_slice_error take_range(const tv_subscript *s, uint64_t size, part *p)
 {
     uint64_t stop = s->has_stop ? clamp(s->stop, size) : size;
@@ -44,7 +58,11 @@ static tv_slice_error take_range(const tv_subscript *s, uint64_t size, part *p)
         return TV_SLICE_STEP_NOT_POSITIVE;
     p->start = s->has_start ? clamp(s->start, size) : 0;
     p->step = s->has_step ? (uint64_t)s->step : 1;
-    p->count = stop > p->start ? (stop - p->start - 1) / p->step + 1 : 0;
+    uint64_t steps = stop > p->start ? (stop - p->start - 1) / p->step : 0;
+    /*@ assert stop > p->start ==> steps * p->step <= stop - p->start - 1; */
+    p->count = stop > p->start ? steps + 1 : 0;
+    /*@ assert p->count > 0 ==> stop > p->start && (p->count - 1) == steps; */
+    /*@ assert p->count > 0 ==> (p->count - 1) * p->step <= stop - p->start - 1; */
     p->kept = true;
     return TV_SLICE_GOOD;
 }

@@ -32,6 +32,7 @@ EXPRESSIONS = [
     ("header.c", "return c == ',' || *over ? at + 1 : NOWHERE", "return at + 1"),
     ("header.c", "return at == r->text.size;", "return at <= r->text.size;"),
     ("header.c", "return check_tensor(r, &e) ? at : NOWHERE;", "return at;"),
+    ("header.c", "string->plain && raw.size <= r->limits->name_bytes", "string->plain"),
     ("names.c", "facts.control = facts.control || utf8_is_control(code)", "(void)code"),
     ("names.c", "facts.size += utf8_put(code, bytes)", "(void)utf8_put(code, bytes)"),
     ("json.c", "return *at == text.size ? JSON_GOOD : JSON_TRAILING", "return JSON_GOOD"),
@@ -91,8 +92,9 @@ def mutants():
                 yield name, text.count("\n", 0, opening) + 1, label, text[:opening] + f"(0 && {condition})" + text[end + 1:]
     for name, old, new in EXPRESSIONS:
         text = (ROOT / "core/src" / name).read_text()
-        if old in text:
-            yield name, text.count("\n", 0, text.index(old)) + 1, old, text.replace(old, new, 1)
+        if old not in text:
+            sys.exit(f"{name} has no longer: {old}")
+        yield name, text.count("\n", 0, text.index(old)) + 1, old, text.replace(old, new, 1)
 
 
 class Corpus:

@@ -21,6 +21,13 @@ typedef struct tv_span {
     size_t size;         /* bytes */
 } tv_span;
 
+/* Comments that begin with an at sign are contracts; docs/proof.md says what is proved of them. A span that they speak
+ * of can be read, and as any object has less than 2^63 bytes. */
+/*@ predicate tv_readable(tv_span s) =
+  @   s.size <= INT64_MAX && (s.size == 0 || \valid_read(s.data + (0 .. s.size - 1))); */
+
+/*@ assigns \nothing;
+  @ ensures \result.data == data && \result.size == size; */
 static inline tv_span tv_span_of(const void *data, size_t size)
 {
     tv_span s = {(const uint8_t *)data, size};
@@ -34,6 +41,12 @@ static inline tv_span tv_span_str(const char *text)
 }
 
 /* The part [at, at + size). False, and an empty *out, where that is not wholly inside s. */
+/*@ requires tv_readable(s) && \valid(out);
+  @ assigns *out;
+  @ ensures \result <==> at + size <= s.size;
+  @ ensures tv_readable(*out);
+  @ ensures \result && s.data != \null ==> out->size == size && out->data == s.data + at;
+  @ ensures !\result ==> out->size == 0; */
 static inline bool tv_span_sub(tv_span s, uint64_t at, uint64_t size, tv_span *out)
 {
     if (at > s.size || size > s.size - at) {
@@ -49,18 +62,28 @@ static inline bool tv_span_sub(tv_span s, uint64_t at, uint64_t size, tv_span *o
 }
 
 /* The byte at `at`, or -1 beyond the end. */
+/*@ requires tv_readable(s);
+  @ assigns \nothing;
+  @ ensures at < s.size ==> \result == s.data[at];
+  @ ensures at >= s.size ==> \result == -1; */
 static inline int tv_span_byte(tv_span s, uint64_t at)
 {
     return at < s.size ? s.data[at] : -1;
 }
 
 /* Are those `size` bytes at `at`? */
+/*@ requires tv_readable(s) && \valid_read(bytes + (0 .. size - 1));
+  @ assigns \nothing;
+  @ ensures at + size > s.size ==> !\result; */
 static inline bool tv_span_holds(tv_span s, uint64_t at, const char *bytes, size_t size)
 {
     return at <= s.size && size <= s.size - at && (size == 0 || memcmp(s.data + at, bytes, size) == 0);
 }
 
 /* Copies the `size` bytes at `at`. False, and zeroes, where they are not wholly inside s. */
+/*@ requires tv_readable(s) && (size == 0 || \valid((char *)out + (0 .. size - 1)));
+  @ assigns ((char *)out)[0 .. size - 1];
+  @ ensures \result <==> at + size <= s.size; */
 static inline bool tv_span_copy(tv_span s, uint64_t at, void *out, size_t size)
 {
     if (s.size < size || at > s.size - size) {
@@ -73,21 +96,33 @@ static inline bool tv_span_copy(tv_span s, uint64_t at, void *out, size_t size)
 
 /* Integers at `at`, in the byte order of the platform, which is little-endian (CMakeLists.txt). False, and *out = 0,
  * where they are not wholly inside s. */
+/*@ requires tv_readable(s) && \valid(out);
+  @ assigns *out;
+  @ ensures \result <==> at + 2 <= s.size; */
 static inline bool tv_span_u16(tv_span s, uint64_t at, uint16_t *out)
 {
     return tv_span_copy(s, at, out, sizeof *out);
 }
 
+/*@ requires tv_readable(s) && \valid(out);
+  @ assigns *out;
+  @ ensures \result <==> at + 4 <= s.size; */
 static inline bool tv_span_u32(tv_span s, uint64_t at, uint32_t *out)
 {
     return tv_span_copy(s, at, out, sizeof *out);
 }
 
+/*@ requires tv_readable(s) && \valid(out);
+  @ assigns *out;
+  @ ensures \result <==> at + 8 <= s.size; */
 static inline bool tv_span_u64(tv_span s, uint64_t at, uint64_t *out)
 {
     return tv_span_copy(s, at, out, sizeof *out);
 }
 
+/*@ requires tv_readable(a) && tv_readable(b);
+  @ assigns \nothing;
+  @ ensures \result ==> a.size == b.size; */
 static inline bool tv_span_equal(tv_span a, tv_span b)
 {
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
@@ -99,11 +134,17 @@ static inline bool tv_span_is(tv_span s, const char *text)
     return tv_span_equal(s, tv_span_str(text));
 }
 
+/*@ requires tv_readable(s) && tv_readable(prefix);
+  @ assigns \nothing;
+  @ ensures \result ==> s.size >= prefix.size; */
 static inline bool tv_span_starts(tv_span s, tv_span prefix)
 {
     return s.size >= prefix.size && (prefix.size == 0 || memcmp(s.data, prefix.data, prefix.size) == 0);
 }
 
+/*@ requires tv_readable(s) && tv_readable(suffix);
+  @ assigns \nothing;
+  @ ensures \result ==> s.size >= suffix.size; */
 static inline bool tv_span_ends(tv_span s, tv_span suffix)
 {
     tv_span tail;
@@ -112,6 +153,8 @@ static inline bool tv_span_ends(tv_span s, tv_span suffix)
 }
 
 /* Order by bytes, shorter first: the order of UTF-8 names everywhere in tensorvet. */
+/*@ requires tv_readable(a) && tv_readable(b);
+  @ assigns \nothing; */
 static inline int tv_span_compare(tv_span a, tv_span b)
 {
     size_t both = a.size < b.size ? a.size : b.size;
