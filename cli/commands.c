@@ -10,6 +10,7 @@
 
 #include "confine.h"
 #include "input.h"
+#include "name.h"
 #include "signals.h"
 
 const struct command commands[] = {
@@ -60,14 +61,14 @@ static void allow_output_of(struct confine *confine, const struct convert_option
     }
 }
 
-/* The folder that a file is to be written into. */
-static void allow_folder_of(struct confine *confine, const char *path)
+/* The folder that a file is in. */
+static void allow_folder(struct confine *confine, const char *path, void (*allow)(struct confine *, const char *))
 {
     char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
     int size = slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path);
     if (snprintf(folder, sizeof folder, "%.*s", size, slash == NULL ? "." : path) < (int)sizeof folder)
-        confine_allow_outputs(confine, folder);
+        allow(confine, folder);
 }
 
 /* Gives up every file that these settings do not name. Coverage is written to files of its own at the end. */
@@ -81,13 +82,15 @@ static void confine_to(const struct session *session, const struct settings *set
         const char *path = settings->paths[i];
         bool named = stat(path, &seen) == 0;
         confine_allow_read(&confine, path);
+        if (name_is_index(path)) /* its shards lie beside it */
+            allow_folder(&confine, path, confine_allow_read);
         if (strcmp(path, "-") == 0 || (named && !S_ISREG(seen.st_mode) && !S_ISDIR(seen.st_mode)))
             confine_allow_outputs(&confine, input_spool_folder());
         if (settings->command->bit == CONVERT)
             allow_output_of(&confine, &settings->convert, path);
     }
     if (settings->convert.extras != NULL && !settings->convert.dry_run)
-        allow_folder_of(&confine, settings->convert.extras);
+        allow_folder(&confine, settings->convert.extras, confine_allow_outputs);
 #ifdef TV_COVERAGE
     confine.broken = true;
 #endif

@@ -14,7 +14,7 @@ static const char *const endings[] = {
     ".pickle",      ".pck", ".joblib", ".dat", ".npy",  ".npz", ".ptl",    ".torch",   ".pytorch",
 };
 
-static const char index_ending[] = ".index.json";
+static const char index_part[] = ".index.", index_ending[] = ".json";
 
 bool name_ends(const char *text, const char *suffix)
 {
@@ -35,11 +35,21 @@ bool name_is_safetensors(const char *path)
     return name_ends(path, ".safetensors");
 }
 
+/* How long the model's name before .index.json, or before .index.VARIANT.json (diffusers), is; 0: it is no index. */
+static size_t indexed_size(const char *path)
+{
+    size_t part = sizeof index_part - 1, end = sizeof index_ending - 1;
+    size_t last = name_ends(path, index_ending) ? strlen(path) - end : 0;
+    if (name_ends(path, ".index.json"))
+        return last - (part - 1);
+    while (last > 0 && path[last - 1] != '.' && path[last - 1] != '/')
+        last--;
+    return last > part && strncasecmp(path + (last - part), index_part, part) == 0 ? last - part : 0;
+}
+
 bool name_is_index(const char *path)
 {
-    if (!name_ends(path, index_ending))
-        return false;
-    size_t size = strlen(path) - (sizeof index_ending - 1);
+    size_t size = indexed_size(path);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         size_t ending = strlen(endings[i]);
         if (size >= ending && strncasecmp(path + (size - ending), endings[i], ending) == 0)
@@ -88,10 +98,12 @@ char *name_of_output(const char *name)
 
 char *name_of_output_index(const char *name)
 {
-    char *model = strndup(name, strlen(name) - (sizeof index_ending - 1)), *out = NULL, *index = NULL;
+    size_t size = indexed_size(name), part = sizeof index_part - 1;
+    const char *variant = size + part < strlen(name) - (sizeof index_ending - 1) ? name + size + part : "json";
+    char *model = strndup(name, size), *out = NULL, *index = NULL;
     if (model != NULL)
         out = name_of_output(model);
-    if (out != NULL && asprintf(&index, "%s%s", out, index_ending) < 0)
+    if (out != NULL && asprintf(&index, "%s%s%s", out, index_part, variant) < 0)
         index = NULL;
     free(model);
     free(out);

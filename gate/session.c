@@ -193,6 +193,8 @@ static void vet(struct session *session, enum job_kind kind, const char *path)
     input_open(&input, path, session->policy.limits.spool_bytes, session->stop);
     if (input.state == INPUT_FOLDER)
         vet_folder(session, kind, &input, path);
+    else if (input.state == INPUT_FILE && kind == JOB_CHECK && name_is_index(path))
+        vet_index_file(session, &input, path);
     else if (input.state != INPUT_STOPPED)
         vet_file(session, kind, &input, path);
     input_close(&input);

@@ -1,7 +1,11 @@
 /* A folder's vetting (vet.h). */
+#define _GNU_SOURCE
 #include "vet.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "name.h"
 #include "shards.h"
@@ -28,26 +32,45 @@ bool vet_leaves_alone(const struct outcome *outcome, const char *path)
 }
 
 /* An index is read in a worker, and compared with the shards that it names. */
-static void vet_index(struct vetting *vetting, const struct folder_entry *entry, const char *path)
+static void judge_index(struct session *session, int top, const char *inside, const struct input *input,
+                        const char *path, struct folder_tally *tally)
 {
-    struct session *session = vetting->session;
     struct examination *examination = examination_new(session);
     struct shards shards;
-    struct input input;
     if (examination == NULL)
         return;
-    input_of(&input, entry->fd);
     if (session->on_file != NULL)
         session->on_file(session->on_file_context, path);
-    shards_examine(session, vetting->top, entry->path, &input, &shards, &examination->outcome);
+    shards_examine(session, top, inside, input, &shards, &examination->outcome);
     if (!examination->outcome.interrupted) {
-        struct report report = examination_report(examination, &session->policy, REPORT_CHECK, &input, path);
-        report.target = entry->target;
-        folder_tally_add(&vetting->tally, &report.judgement);
+        struct report report = examination_report(examination, &session->policy, REPORT_CHECK, input, path);
+        if (tally != NULL)
+            folder_tally_add(tally, &report.judgement);
         session_report(session, &report);
     }
     shards_free(&shards);
     examination_free(examination);
+}
+
+static void vet_index(struct vetting *vetting, const struct folder_entry *entry, const char *path)
+{
+    struct input input;
+    input_of(&input, entry->fd);
+    judge_index(vetting->session, vetting->top, entry->path, &input, path, &vetting->tally);
+}
+
+void vet_index_file(struct session *session, const struct input *input, const char *path)
+{
+    const char *name = name_of_path(path);
+    char *folder = name == path ? strdup(".") : strndup(path, (size_t)(name - path));
+    int top = folder == NULL ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (top >= 0)
+        judge_index(session, top, name, input, path, NULL);
+    else
+        session->undecided = true;
+    if (top >= 0)
+        close(top);
+    free(folder);
 }
 
 static void vet_opened(struct vetting *vetting, const struct folder_entry *entry, const char *path)

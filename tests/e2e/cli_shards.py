@@ -47,6 +47,18 @@ class Shards(Case):
         self.assertEqual(self.check(), (0, []))
         self.assertEqual(self.check(p=index([("w1", "x.safetensors")]), a=None, b=None)[1], ["index-shard-missing"])
 
+    def test_on_its_own(self):
+        """An index that is named itself is compared with the shards beside it."""
+        self.model()
+        path = "m/pytorch_model.bin.index.json"
+        for folder, name in ((self.folder, path), (self.path("m"), path[2:])):
+            status, lines = report("check", name, cwd=folder)
+            self.assertEqual((status, lines[0]["kind"], ids(lines[0], "error")), (0, "shard-index", []))
+        self.model(b=None)
+        os.rename(self.path(path), self.path("m/pytorch_model.bin.index.fp16.json"))
+        status, lines = report("check", "m/pytorch_model.bin.index.fp16.json", cwd=self.folder)
+        self.assertEqual((status, ids(lines[0], "error")), (1, ["index-shard-missing"]))
+
     def test_safetensors(self):
         self.model(a=None, b=None, p=None)
         self.put("m/x.safetensors", safetensors([b"a", b"b"]))

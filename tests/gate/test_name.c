@@ -50,6 +50,8 @@ TEST(indexes, "an index is of a model file's name, and becomes that of its outpu
         {"pytorch_model.bin.index.json", "model.safetensors.index.json"},
         {"model.safetensors.index.json", "model.safetensors.index.json"},
         {"pytorch_model.fp16.bin.index.json", "model.fp16.safetensors.index.json"},
+        {"diffusion_pytorch_model.safetensors.index.fp16.json", "diffusion_pytorch_model.safetensors.index.fp16.json"},
+        {"pytorch_model.bin.index.fp16.json", "model.safetensors.index.fp16.json"},
         {"X.CKPT.INDEX.JSON", "X.safetensors.index.json"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -59,6 +61,7 @@ TEST(indexes, "an index is of a model file's name, and becomes that of its outpu
         free(out);
     }
     CHECK(!name_is_index("tf_model.h5.index.json") && !name_is_index("index.json") && !name_is_index(".index.json"));
+    CHECK(!name_is_index("model.bin.index.a.b.json") && !name_is_index("model.bin.index./x.json"));
     CHECK(!name_is_index("model.bin.json") && !name_is_index("model.bin.index.json.txt"));
 }
 
