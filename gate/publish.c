@@ -26,11 +26,13 @@ int publish_look(int folder, const char *name, struct publish_identity *identity
     return 0;
 }
 
-static void draw_temporary(char temporary[32])
+/* The name for this try, another one for each. */
+static void draw_temporary(char temporary[32], int attempt)
 {
     uint64_t number = 0;
     if (getrandom(&number, sizeof number, GRND_NONBLOCK) != (ssize_t)sizeof number)
-        number = (uint64_t)getpid(); /* exclusive creation is what counts, not that nobody can guess */
+        number =
+            (uint64_t)getpid() * TRIES + (uint64_t)attempt; /* exclusive creation counts, not what can be guessed */
     snprintf(temporary, 32, ".tensorvet-%016llx", (unsigned long long)number);
 }
 
@@ -57,7 +59,7 @@ int publish_begin(struct publish *publish, int folder, const char *name)
         close(publish->fd);
     /* The file system has no O_TMPFILE (or there is no /proc): a name of its own, made exclusively. */
     for (int i = 0; i < TRIES; i++) {
-        draw_temporary(publish->temporary);
+        draw_temporary(publish->temporary, i);
         publish->fd = openat(folder, publish->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (publish->fd >= 0)
             return 0;
@@ -83,7 +85,7 @@ static int name_temporarily(struct publish *publish)
     int error = 0;
     for (int i = 0; i < TRIES && publish->temporary[0] == '\0'; i++) {
         char temporary[32];
-        draw_temporary(temporary);
+        draw_temporary(temporary, i);
         error = link_as(publish, temporary);
         if (error == 0)
             memcpy(publish->temporary, temporary, sizeof temporary);
