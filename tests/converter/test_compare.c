@@ -96,6 +96,45 @@ TEST(every_bit, "no single bit of the output can change unseen")
     end(&s);
 }
 
+/* Types whose numbers can be swapped or change signs, contiguous and transposed. */
+TEST(unfinished_numbers,
+     "byte order and signs are finished by the writer, and undone by the comparer: none passes for another")
+{
+    static const struct {
+        tv_dtype dtype;
+        uint8_t swap, signs;
+    } kinds[] = {{TV_F32, 4, 0},
+                 {TV_I16, 2, 0},
+                 {TV_C64, 4, 0},
+                 {TV_F64, 8, SIGN_NEGATED},
+                 {TV_BF16, 0, SIGN_NEGATED},
+                 {TV_I32, 4, SIGN_NEGATED},
+                 {TV_C64, 0, SIGN_CONJUGATED},
+                 {TV_C64, 4, SIGN_NEGATED | SIGN_CONJUGATED}};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct made made;
+        uint64_t size = 0;
+        made_open(&made);
+        uint32_t s = made_storage(&made, 8 * 40);
+        made_tensor(&made, "plain", kinds[i].dtype, s, 0, SHAPE(4, 5), NULL);
+        made_tensor(&made, "row", kinds[i].dtype, s, 0, SHAPE(4, 5), NULL);
+        made_tensor(&made, "turned", kinds[i].dtype, s, 0, SHAPE(5, 4), STRIDE(1, 5));
+        struct ck_tensor *row = made_find(&made, "row"), *turned = made_find(&made, "turned");
+        row->swap = turned->swap = kinds[i].swap;
+        row->signs = turned->signs = kinds[i].signs;
+        uint8_t *file = write_table(&made, (struct plan_options){0}, &size);
+        CHECK(compare(&made, file, size) == TV_OK);
+        row->swap = row->signs = 0;
+        CHECK(compare(&made, file, size) == TV_REJECTED);
+        row->swap = kinds[i].swap;
+        row->signs = kinds[i].signs;
+        turned->swap = turned->signs = 0;
+        CHECK(compare(&made, file, size) == TV_REJECTED);
+        free(file);
+        made_close(&made);
+    }
+}
+
 TEST(every_length, "no output is accepted that is cut or has a byte more")
 {
     struct small s;
