@@ -119,7 +119,7 @@ class Engine(Case):
         """What torch would read, and read wrongly: refused by a worker, with the ids that `check` gives."""
         paths = []
         for entry in manifest("hostile/"):
-            wanted = set(entry["check"].get("findings", ()))
+            wanted = set(entry["check"].get("findings") or ())
             if entry["check"]["verdict"] == "reject" and not wanted & {"dangerous-global", "unknown-global"}:
                 with open(corpus_file(entry), "rb") as file:
                     paths.append(self.put(f"{len(paths)}.pt", file.read()))
