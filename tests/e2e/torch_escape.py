@@ -157,8 +157,8 @@ class Escape(Case):
         good = self.path("in/zz-good.pt")
         torch.save({"weight": torch.ones(2)}, good)
         before = sorted(os.listdir(self.folder))
-        _, lines = report("convert", "--engine", "torch", "--python", sys.executable, "--allow-code", "--limit",
-                          "cpu_seconds=4", *files.values(), good, "--out-dir", self.path("out"), limit=1200)
+        _, lines = report("convert", "--engine", "torch", "--python", sys.executable, "--allow-code", "--preload",
+                          "mmap", "--limit", "cpu_seconds=4", *files.values(), good, "--out-dir", self.path("out"), limit=1200)
         lines = {line["path"]: line for line in lines}
         for name, _, expected, _ in ROWS:
             with self.subTest(name, where="jailed"):
@@ -181,7 +181,8 @@ class Escape(Case):
         wanted = expected if isinstance(expected, tuple) else (expected,)
         self.assertIn(errors[0][0] if errors else None, wanted, errors)
         if errors[0][0] == VIOLATION:
-            self.assertIn("system call", errors[0][1])
+            # pthread_create blocks all signals first: then the call cannot be told, only that there was one
+            self.assertRegex(errors[0][1], "^SIGSYS$" if name == "thread" and errors[0][1] == "SIGSYS" else "^system call ")
 
 
 if __name__ == "__main__":
