@@ -217,6 +217,17 @@ def plot(rows):
     return "\n".join(parts) + "\n"
 
 
+def report(out, rounds, rows):
+    """Written anew after each row, so that a run that is broken off leaves what it has."""
+    facts = {"machine": platform.platform(), "processors": os.cpu_count(), "load": os.getloadavg(), "rounds": rounds,
+             "torch": torch.__version__, "numpy": np.__version__, "safetensors": safetensors.__version__,
+             "tensorvet": tensorvet.__version__, "rows": rows}  # fmt: skip
+    out.mkdir(exist_ok=True)
+    (out / "samples.json").write_text(json.dumps(facts))
+    (out / "table.md").write_text(table(rows))
+    (out / "plot.svg").write_text(plot(rows))
+
+
 def main(out, rounds, pattern):
     out = pathlib.Path(out)
     rows = []
@@ -230,15 +241,10 @@ def main(out, rounds, pattern):
                 assert title.startswith("save_file") or same(ours, theirs), title
                 del ours, theirs
                 row = {"file": name, "operation": title, "samples": measure(operation, rounds), "peak": peaks(folder, name, title)}
+                row["load"] = os.getloadavg()[0]
                 rows.append(row)
-                print(table([row]).splitlines()[-1], os.getloadavg()[0], flush=True)
-    facts = {"machine": platform.platform(), "processors": os.cpu_count(), "load": os.getloadavg(), "rounds": rounds,
-             "torch": torch.__version__, "numpy": np.__version__, "safetensors": safetensors.__version__,
-             "tensorvet": tensorvet.__version__, "rows": rows}  # fmt: skip
-    out.mkdir(exist_ok=True)
-    (out / "samples.json").write_text(json.dumps(facts, indent=1))
-    (out / "table.md").write_text(table(rows))
-    (out / "plot.svg").write_text(plot(rows))
+                report(out, rounds, rows)
+                print(table([row]).splitlines()[-1], flush=True)
 
 
 if __name__ == "__main__":

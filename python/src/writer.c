@@ -34,9 +34,15 @@ static void job_free(job *plan)
     free(plan->header);
 }
 
+/* The position that an entry had before the layout. */
+static uint64_t position_of(const tv_entry *entry)
+{
+    return entry->shape[-1]; /* NOLINT(clang-analyzer-core.NullDereference): fill_entry set it for all */
+}
+
 static const uint8_t *data_of(const job *plan, const tv_entry *entry)
 {
-    return plan->data[entry->shape[-1]];
+    return plan->data[position_of(entry)];
 }
 
 static bool utf8_of(PyObject *text, tv_span *out)
@@ -82,7 +88,7 @@ static bool fill_entry(PyObject *from, uint64_t position, tv_entry *entry, const
     if (!utf8_of(PyTuple_GetItem(from, 0), &entry->name) || !utf8_of(PyTuple_GetItem(from, 1), &dtype) ||
         !number_of(PyTuple_GetItem(from, 3), &address) || !number_of(PyTuple_GetItem(from, 4), &entry->end))
         return false;
-    *data = (const uint8_t *)(uintptr_t)address;
+    *data = (const uint8_t *)(uintptr_t)address; /* NOLINT(performance-no-int-to-ptr): Python knows no pointers */
     entry->dtype = tv_dtype_by_name(dtype);
     entry->rank = (uint16_t)PyTuple_Size(shape);
     *(*dims)++ = position;
@@ -144,7 +150,7 @@ static bool sizes_agree(core_state *state, const job *plan, const uint64_t *size
 {
     for (uint64_t i = 0; i < plan->count; i++) {
         const tv_entry *entry = &plan->entries[i];
-        if (entry->end - entry->begin != sizes[entry->shape[-1]])
+        if (entry->end - entry->begin != sizes[position_of(entry)])
             return raise_text(state, "invalid shape, data type, or offset for tensor") != NULL;
     }
     return true;
@@ -168,7 +174,7 @@ static bool lay_out(core_state *state, job *plan, bool has_metadata, tv_findings
         status = tv_header_write(plan->entries, plan->count, plan->pairs, plan->pair_count, has_metadata, &limits, NULL,
                                  0, &plan->header_size, findings);
     if (status == TV_NO_MEMORY) { /* it has told the size */
-        plan->header = malloc((size_t)plan->header_size);
+        plan->header = malloc((size_t)plan->header_size + 1);
         if (plan->header == NULL)
             return PyErr_NoMemory() != NULL;
         status = tv_header_write(plan->entries, plan->count, plan->pairs, plan->pair_count, has_metadata, &limits,
