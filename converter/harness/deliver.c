@@ -150,11 +150,7 @@ static tv_status deliver_all(struct delivery *d)
         const struct announced *storage = vector_at(&d->r->storages, i);
         status = deliver_storage(d, (uint32_t)i, storage->bytes);
     }
-    if (status == TV_OK)
-        status = feed_expect(d->r->feed, FEED_END);
-    if (status == TV_OK && d->r->feed->left > 0)
-        status = feed_refuse(d->r->feed, "an end that goes on");
-    return status;
+    return status == TV_OK ? feed_finish(d->r->feed) : status;
 }
 
 static tv_status write_planned(struct delivery *d, const struct plan *plan)

@@ -158,3 +158,21 @@ tv_status feed_expect(struct feed *feed, enum feed_frame type)
         return feed_refuse(feed, "a frame out of order");
     return type == FEED_HELLO ? greet(feed) : TV_OK;
 }
+
+tv_status feed_finish(struct feed *feed)
+{
+    uint8_t more = 0;
+    ssize_t got = 0;
+    tv_status status = feed_expect(feed, FEED_END);
+    if (status != TV_OK)
+        return status;
+    if (feed->left > 0)
+        return feed_refuse(feed, "an end that goes on");
+    if (feed->fd < 0)
+        got = feed->memory.size > 0 ? 1 : 0;
+    while (feed->fd >= 0 && (got = read(feed->fd, &more, sizeof more)) < 0 && errno == EINTR)
+        continue;
+    if (got < 0)
+        return TV_IO;
+    return got == 0 ? TV_OK : feed_refuse(feed, "bytes after the end");
+}

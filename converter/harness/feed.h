@@ -44,6 +44,8 @@ TV_MUST_CHECK tv_status feed_expect(struct feed *feed, enum feed_frame type);
 TV_MUST_CHECK tv_status feed_read(struct feed *feed, void *out, uint64_t size);
 /* Appends the whole payload to a vector of bytes. */
 TV_MUST_CHECK tv_status feed_collect(struct feed *feed, struct vector *bytes);
+/* END, and after it nothing: waits until whoever feeds is gone. */
+TV_MUST_CHECK tv_status feed_finish(struct feed *feed);
 /* torch-stream-invalid, which says what. */
 TV_MUST_CHECK tv_status feed_refuse(struct feed *feed, const char *what);
 
