@@ -21,7 +21,7 @@ struct deflated {
 
 /* Reads parts of that file, whose struct it copies. NULL where memory ends. */
 struct inflater *inflater_new(const struct source *file);
-void inflater_free(struct inflater *inflater);
+void inflater_free(struct inflater *f);
 
 /* A source of the `size` bytes that the part unpacks to; the part must outlive it. */
 struct source source_of_deflated(const struct deflated *part, uint64_t size);

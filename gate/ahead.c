@@ -76,12 +76,13 @@ bool ahead_take(struct workers *workers, const struct job *job, char *const *arg
 /* Conversions go through workers of several budgets, and take longer than a start. */
 void ahead_start(const struct broker *broker, const struct job *job)
 {
-    static const char *const argv[] = {"tensorvet-worker", WORKER_AHEAD, NULL};
+    char name[] = "tensorvet-worker", task[] = WORKER_AHEAD;
+    char *const argv[] = {name, task, NULL};
     struct workers *workers = broker->workers;
     const char *failed_at = "";
     if (workers == NULL || !workers->ahead || workers->spare.channel >= 0 ||
         (job->kind != JOB_CHECK && job->kind != JOB_INSPECT))
         return;
     workers->budget = attend_budget(job);
-    (void)resident_start(broker, (char *const *)(uintptr_t)argv, -1, &workers->budget, &workers->spare, &failed_at);
+    (void)resident_start(broker, argv, -1, &workers->budget, &workers->spare, &failed_at);
 }

@@ -269,10 +269,30 @@ static bool has_ended(const struct torch_child *child, unsigned ms)
     return ready > 0;
 }
 
+/* "ended STATUS MICROSECONDS KIBIBYTES", as the zygote says how a child ended. */
+static bool read_ended(const char *line, struct torch_ended *ended)
+{
+    static const char word[] = "ended";
+    uint64_t numbers[3];
+    if (strncmp(line, word, sizeof word - 1) != 0)
+        return false;
+    const char *at = line + sizeof word - 1;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        char *end = NULL;
+        numbers[i] = strtoull(at, &end, 10);
+        if (end == at)
+            return false;
+        at = end;
+    }
+    ended->status = (int)numbers[0];
+    ended->cpu_seconds = (double)numbers[1] / 1e6;
+    ended->peak_bytes = numbers[2] * 1024;
+    return true;
+}
+
 bool torch_end(struct torch_engine *engine, struct torch_child *child, unsigned patience_ms)
 {
     char line[LINE_BYTES];
-    unsigned long long microseconds = 0, kibibytes = 0;
     int descriptor = -1;
     if (!child->running)
         return false;
@@ -281,11 +301,8 @@ bool torch_end(struct torch_engine *engine, struct torch_child *child, unsigned 
         (void)syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0u);
     const volatile int *stop = engine->stop;
     engine->stop = NULL; /* it is ending, whoever asked */
-    child->ended.known = hear(engine, now_ms() + START_MS, line, &descriptor) &&
-                         sscanf(line, "ended %d %llu %llu", &child->ended.status, &microseconds, &kibibytes) == 3;
+    child->ended.known = hear(engine, now_ms() + START_MS, line, &descriptor) && read_ended(line, &child->ended);
     engine->stop = stop;
-    child->ended.cpu_seconds = (double)microseconds / 1e6;
-    child->ended.peak_bytes = (uint64_t)kibibytes * 1024;
     if (descriptor >= 0)
         (void)close(descriptor);
     (void)close(child->pidfd);

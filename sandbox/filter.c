@@ -31,8 +31,8 @@
 #define MASKEDS(i, m, v, j, n, w) {CONDITION_MASK(i, m, v), CONDITION_MASK(j, n, w)}, 2
 #define OWN(i)                    {{.argument = (i), .mask = UINT64_MAX, .own_pid = true}}, 1
 
-#define CALL(profiles, name, conditions, reason)   {profiles, SCMP_SYS(name), #name, conditions, reason, 0},
-#define ANSWER(profiles, name, conditions, number) {profiles, SCMP_SYS(name), #name, conditions, #number, number},
+#define CALL(profiles, name, conditions, reason)   {profiles, SCMP_SYS(name), #name, conditions, 0, reason},
+#define ANSWER(profiles, name, conditions, number) {profiles, SCMP_SYS(name), #name, conditions, number, #number},
 static const struct profile_call calls[] = {
 #include "profile.def"
 };

@@ -19,8 +19,8 @@ struct profile_call {
     const char *name;
     struct profile_condition conditions[2];
     uint8_t count; /* of conditions */
+    int answer;    /* 0: allowed; else the call is not made, and answers with this errno */
     const char *reason;
-    int answer; /* 0: allowed; else the call is not made, and answers with this errno */
 };
 
 /* The rows of profile.def; *count receives how many. Static. */

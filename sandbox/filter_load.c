@@ -19,7 +19,8 @@ int filter_load(enum jail_profile profile)
         return EINVAL;
     if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0u, &kill) != 0) /* before Linux 4.14 it is not understood */
         return errno;
-    const struct sock_fprog program = {.len = filter_table[profile].count,
-                                       .filter = (struct sock_filter *)(uintptr_t)filter_table[profile].code};
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel only reads it, its type has no const */
+    struct sock_filter *code = (struct sock_filter *)(uintptr_t)filter_table[profile].code;
+    const struct sock_fprog program = {.len = filter_table[profile].count, .filter = code};
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0u, &program) == 0 ? 0 : errno;
 }

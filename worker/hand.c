@@ -32,6 +32,7 @@ static size_t join(char *const *argv, char *bytes, size_t capacity)
     return used;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): iov_base has no const */
 static bool send_message(int channel, char *bytes, size_t size, const int *descriptors, size_t count)
 {
     union ancillary room;

@@ -38,9 +38,9 @@ static void on_difference(void *context, enum diff_what what, const struct ck_te
         (void)snprintf(left, sizeof left, "%s", a->source_dtype);
         (void)snprintf(right, sizeof right, "%s", b->source_dtype);
     } else {
-        if (a != NULL)
+        if (what != DIFF_ONLY_IN_B)
             shape_text(a, left, sizeof left);
-        if (b != NULL)
+        if (what != DIFF_ONLY_IN_A)
             shape_text(b, right, sizeof right);
     }
     frame_begin(&run->frame, FRAME_DIFFERENCE);

@@ -214,7 +214,7 @@ tv_status tar_open(const struct source *source, struct tar_member *wanted, unsig
     tv_status status = all_zero(&t, t.at, source->size, &zero);
     if (status != TV_OK)
         return status;
-    if (!zero || source->size - t.at < 2u * BLOCK || source->size % BLOCK != 0)
+    if (!zero || source->size - t.at < 2 * (uint64_t)BLOCK || source->size % BLOCK != 0)
         return bad_tar(&t, "no end of two blocks of zeros, and nothing behind it (truncated?)");
     for (unsigned i = 0; i < count; i++)
         if (!wanted[i].found)

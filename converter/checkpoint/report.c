@@ -1,5 +1,7 @@
 /* What a pickle named: every mention of a global, merged by name and judged, into the table and the findings.
  * Trusts: nothing. Time n log n whatever the names. */
+#include <stdio.h>
+
 #include "../pickle/show.h"
 #include "../sort.h"
 #include "reading.h"
@@ -76,15 +78,11 @@ static bool find_calls(const struct pickle *p, struct vector *calls)
 /* What a dangerous global would do, and with which arguments: in the pool. Without memory, the reason alone. */
 static const char *reason_with_call(struct reading *r, const struct pickle *p, const char *reason, uint32_t call)
 {
-    static const char would[] = ": ";
-    size_t size = strlen(reason);
     char *text = call == 0 ? NULL : pool_take(&r->out->pool, TV_SUBJECT_BYTES + 1, 1);
-    if (text == NULL || size + sizeof would >= TV_SUBJECT_BYTES)
+    int size = text == NULL ? -1 : snprintf(text, TV_SUBJECT_BYTES + 1, "%s: ", reason);
+    if (size < 0 || size >= TV_SUBJECT_BYTES - 1)
         return reason;
-    memcpy(text, reason, size);
-    memcpy(text + size, would, sizeof would);
-    size += sizeof would - 1;
-    show_call(p, call - 1, text + size, TV_SUBJECT_BYTES + 1 - size);
+    show_call(p, call - 1, text + size, TV_SUBJECT_BYTES + 1 - (size_t)size);
     return text;
 }
 
@@ -149,12 +147,13 @@ tv_status report_globals(struct reading *r, const struct pickle *p)
     struct vector order = {.each = sizeof(uint32_t), .budget = &r->out->budget};
     struct vector calls = {.each = sizeof(uint32_t), .budget = &r->out->budget};
     uint32_t *items = vector_extend(&order, count);
-    tv_status status = items != NULL && find_calls(p, &calls) ? TV_OK : refuse_memory(r->findings);
-    for (uint64_t i = 0; status == TV_OK && i < count; i++)
+    bool fits = items != NULL && find_calls(p, &calls);
+    tv_status status = fits ? TV_OK : refuse_memory(r->findings);
+    for (uint64_t i = 0; fits && i < count; i++)
         items[i] = (uint32_t)i;
-    if (status == TV_OK)
+    if (fits)
         sort_items(items, count, by_name, p);
-    for (uint64_t from = 0, to = 0; from < count && status == TV_OK; from = to) {
+    for (uint64_t from = 0, to = 0; fits && from < count && status == TV_OK; from = to) {
         for (to = from + 1; to < count; to++)
             if (compare_names(p, mention_at(p, items[from]), mention_at(p, items[to])) != 0)
                 break;

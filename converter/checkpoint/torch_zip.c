@@ -147,11 +147,9 @@ static tv_status check_entries(struct reading *r, const struct zip *zip)
         const struct zip_entry *e = vector_at(&zip->entries, i);
         tv_span name = e->is_stray ? tv_span_str("") : zip_record_name(zip, e);
         tv_status status = TV_OK;
-        if (e->is_stray)
-            status = meet_extra(r, e);
-        else if (e->is_folder && name.size == 0)
+        if (!e->is_stray && e->is_folder && name.size == 0)
             remark(r->findings, (struct refusal){TV_FIND_ZIP_FOLDER_ENTRY, e->row_at, e->name, NULL, 0, 0});
-        else if (e->is_folder || (!is_known_record(name) && !(script && is_script_record(name))))
+        else if (e->is_stray || e->is_folder || (!is_known_record(name) && !(script && is_script_record(name))))
             status = meet_extra(r, e);
         if (status != TV_OK)
             return status;

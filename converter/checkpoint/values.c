@@ -119,8 +119,8 @@ static void enter(struct collecting *c, uint32_t handle, struct ck_value *row)
 {
     const struct pickle *p = &c->r->pickle;
     struct level level = {.is_set = row->type == CK_VALUE_SET, .items = items_of(p, handle)};
-    bool has_children = level.is_set || (row->type >= CK_VALUE_TUPLE && row->type != CK_VALUE_NAME &&
-                                         children_of(p, handle, everything, &level.children));
+    bool has_children =
+        level.is_set || (row->type >= CK_VALUE_TUPLE && children_of(p, handle, everything, &level.children));
     level.children.handle = handle;
     if (!has_children)
         return;
