@@ -13,5 +13,7 @@ int run_diff(const struct settings *settings)
         return STATUS_UNDECIDED;
     enum diff_end end = session_diff(&session, settings->convert.key, settings->paths[0], settings->paths[1]);
     int stopped = end_session(&session);
-    return stopped > 128 ? stopped : end == DIFF_SAME ? 0 : end == DIFF_DIFFERENT ? 1 : STATUS_UNDECIDED;
+    if (stopped > 128)
+        return stopped;
+    return end == DIFF_SAME ? 0 : end == DIFF_FAILED ? STATUS_UNDECIDED : 1;
 }

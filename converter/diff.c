@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <tensorvet/checked.h>
-
 #include "finish.h"
 #include "sort.h"
 #include "view.h"
@@ -16,13 +14,10 @@ enum { WINDOW_BYTES = 1 << 18, PIECE_BYTES = 1 << 16 };
 /* Reads the elements of one tensor in order. */
 struct cursor {
     const struct source *source;
-    struct view finish;           /* how its elements are finished: byte order and signs */
+    struct view view; /* at least of one dimension */
+    uint64_t index[VIEW_RANK];
     uint8_t *window;              /* WINDOW_BYTES */
     uint64_t window_at, windowed; /* what it holds */
-    uint64_t at;                  /* offset in the source of the tensor's first element */
-    uint64_t each;                /* bytes of an element; of a run that is contiguous as a whole: 1 */
-    uint32_t rank;
-    uint64_t count[VIEW_RANK], step[VIEW_RANK], index[VIEW_RANK]; /* steps in bytes */
 };
 
 static bool cursor_open(struct cursor *c)
@@ -54,41 +49,33 @@ static tv_status cursor_read(struct cursor *c, uint64_t at, uint8_t *to, uint64_
     return TV_OK;
 }
 
-/* To the first element of a tensor that is not empty. A contiguous one is a run of bytes. */
+/* To the first element of a tensor that is not empty. */
 static tv_status cursor_start(struct cursor *c, const struct diff_side *side, const struct ck_tensor *tensor)
 {
     const struct storage *storage = vector_at(&side->table->storages, tensor->storage);
-    uint64_t bits = tensor->dtype < TV_DTYPE_COUNT ? tv_dtype_bits(tensor->dtype) : 0, offset = 0;
-    if (storage == NULL || bits == 0 || !tv_mul(tensor->offset, bits, &offset))
+    if (storage == NULL)
         return TV_MISUSE;
+    tv_status status = view_of(tensor, storage, &c->view, side->findings);
+    if (status != TV_OK)
+        return status;
+    if (c->view.rank == 0) { /* a single element */
+        c->view.rank = 1;
+        c->view.count[0] = 1;
+        c->view.step[0] = c->view.each;
+    }
     if (c->source != storage_source(side->source, storage))
         c->windowed = 0;
     c->source = storage_source(side->source, storage);
-    c->finish = (struct view){.each = bits / 8, .swap = tensor->swap, .signs = tensor->signs, .dtype = tensor->dtype};
-    c->at = storage->at + offset / 8;
     memset(c->index, 0, sizeof c->index);
-    if (view_contiguous(tensor)) {
-        c->each = 1;
-        c->rank = 1;
-        c->count[0] = tensor->bytes;
-        c->step[0] = 1;
-        return TV_OK;
-    }
-    c->each = bits / 8;
-    c->rank = tensor->rank;
-    for (uint32_t d = 0; d < tensor->rank; d++) {
-        c->count[d] = tensor->shape[d];
-        c->step[d] = tensor->stride[d] * c->each; /* inside the storage, as the reader found */
-    }
-    return bits % 8 == 0 && tensor->rank > 0 && tensor->rank <= VIEW_RANK ? TV_OK : TV_MISUSE;
+    return TV_OK;
 }
 
 /* Moves on by `elements` of the last dimension, which are there. */
 static void cursor_advance(struct cursor *c, uint64_t elements)
 {
-    uint32_t d = c->rank - 1;
+    uint32_t d = c->view.rank - 1;
     c->index[d] += elements;
-    for (; d > 0 && c->index[d] == c->count[d]; d--) {
+    for (; d > 0 && c->index[d] == c->view.count[d]; d--) {
         c->index[d] = 0;
         c->index[d - 1]++;
     }
@@ -97,25 +84,25 @@ static void cursor_advance(struct cursor *c, uint64_t elements)
 /* The next `size` bytes of the tensor's elements: whole elements, and no more than are left. */
 static tv_status cursor_take(struct cursor *c, uint8_t *to, uint64_t size)
 {
-    uint32_t last = c->rank - 1;
+    uint32_t last = c->view.rank - 1;
     uint8_t *const start = to;
     const uint64_t all = size;
     while (size > 0) {
-        uint64_t at = c->at, run = 1;
-        for (uint32_t d = 0; d < c->rank; d++)
-            at += c->index[d] * c->step[d];
-        if (c->step[last] == c->each)
-            run = c->count[last] - c->index[last];
-        if (run > size / c->each)
-            run = size / c->each;
-        tv_status status = cursor_read(c, at, to, run * c->each);
+        uint64_t at = c->view.at, run = 1;
+        for (uint32_t d = 0; d < c->view.rank; d++)
+            at += c->index[d] * c->view.step[d];
+        if (c->view.step[last] == c->view.each)
+            run = c->view.count[last] - c->index[last];
+        if (run > size / c->view.each)
+            run = size / c->view.each;
+        tv_status status = cursor_read(c, at, to, run * c->view.each);
         if (status != TV_OK)
             return status;
         cursor_advance(c, run);
-        to += run * c->each;
-        size -= run * c->each;
+        to += run * c->view.each;
+        size -= run * c->view.each;
     }
-    finish_numbers(&c->finish, start, all);
+    finish_numbers(&c->view, start, all);
     return TV_OK;
 }
 

@@ -8,6 +8,7 @@
 struct diff_side {
     const struct source *source;
     const struct checkpoint *table;
+    tv_findings *findings; /* where a tensor cannot be walked */
 };
 
 enum diff_what { DIFF_ONLY_IN_A, DIFF_ONLY_IN_B, DIFF_DTYPE, DIFF_SHAPE, DIFF_BITS, DIFF_KINDS };
@@ -20,7 +21,7 @@ struct diff_listener {
 };
 
 /* Tells of every difference, in the order of the names. TV_OK: all was compared; *same counts the tensors that are the
- * same. TV_IO, TV_NO_MEMORY, TV_MISUSE. */
+ * same. TV_REJECTED with a finding, TV_IO, TV_NO_MEMORY, TV_MISUSE. */
 TV_MUST_CHECK tv_status diff_tables(const struct diff_side *a, const struct diff_side *b,
                                     const struct diff_listener *listener, uint64_t *same);
 

@@ -70,10 +70,10 @@ static tv_status judge_crc(struct writing *w, const struct storage *storage, uin
     return w->how->allow_crc ? TV_OK : TV_REJECTED;
 }
 
-/* Are its bytes in the output those of the source, one after the other? */
+/* Are its bytes in the output those of the source, one after the other? No bytes are. */
 static bool is_copied(const struct plan_item *item, const struct ck_tensor *tensor)
 {
-    return item->contiguous && tensor->swap == 0 && tensor->signs == 0;
+    return item->begin == item->end || (item->contiguous && tensor->swap == 0 && tensor->signs == 0);
 }
 
 /* Is this tensor the whole of its storage, so that copying it sees every byte in order? */

@@ -21,6 +21,7 @@ struct diffing {
     struct outcome *outcome;
     const char *a, *b;
     uint64_t counts[DIFFERENCES], all;
+    bool at_second;           /* the worker has begun with the second file */
     struct json_object *rows; /* JSON: the differences */
 };
 
@@ -64,6 +65,12 @@ static void on_difference(void *context, const struct row_difference *row)
     }
 }
 
+static void on_note(void *context, tv_span text)
+{
+    struct diffing *d = context;
+    d->at_second = d->at_second || tv_span_is(text, FRAME_NOTE_SECOND_FILE);
+}
+
 static void on_progress(void *context, uint64_t done, uint64_t total)
 {
     const struct diffing *d = context;
@@ -94,14 +101,16 @@ static void print_end(const struct diffing *d, enum diff_end end)
     if (d->all > SHOWN && !reporter->verbose && !reporter->quiet)
         fprintf(reporter->out, "  \xE2\x80\xA6 %" PRIu64 " more, -v\n", d->all - SHOWN);
     fprintf(reporter->out, "%s and %s: ", a.bytes == NULL ? "?" : a.bytes, b.bytes == NULL ? "?" : b.bytes);
-    if (end == DIFF_FAILED)
+    if (end == DIFF_REFUSED)
+        fprintf(reporter->out, "not compared, the %s is refused\n", d->at_second ? "second" : "first");
+    else if (end == DIFF_FAILED)
         fprintf(reporter->out, "not compared\n");
     else if (end == DIFF_SAME)
         fprintf(reporter->out, "the same %" PRIu64 " tensors, bit for bit\n", d->outcome->tensors);
     else
         fprintf(reporter->out, "different: %" PRIu64 " tensors the same, %" PRIu64 " not\n", d->outcome->tensors,
                 d->all);
-    if (end == DIFF_FAILED)
+    if (end == DIFF_FAILED || end == DIFF_REFUSED)
         print_findings(d);
     text_free(&a);
     text_free(&b);
@@ -125,12 +134,14 @@ static struct json_object *findings_array(const struct diffing *d)
 
 static void print_json(struct diffing *d, enum diff_end end)
 {
-    static const char *const ends[] = {"same", "different", "undecided"};
+    static const char *const ends[] = {"same", "different", "refused", "undecided"};
     struct json_object *line = json_object_new_object(), *counts = json_object_new_object();
     json_put_number(line, "schema", 1);
     json_put_bytes(line, "a", tv_span_str(d->a));
     json_put_bytes(line, "b", tv_span_str(d->b));
     json_put_text(line, "result", ends[end]);
+    if (end == DIFF_REFUSED)
+        json_put_text(line, "refused", d->at_second ? "b" : "a");
     json_put_number(line, "same_tensors", d->outcome->tensors);
     for (int i = 0; i < DIFFERENCES; i++)
         json_put_number(counts, kinds[i], d->counts[i]);
@@ -153,10 +164,19 @@ static bool is_open(const struct input *input, struct outcome *outcome, const ch
     return false;
 }
 
+/* Why it did not come to an end: something about a file, or the machine. Globals do not matter here. */
+static enum diff_end end_of_failed(const struct diffing *d)
+{
+    const struct policy policy = policy_for_convert(&d->session->policy, true);
+    bool refused = policy_judge(&policy, &d->outcome->findings, false).verdict == VERDICT_REJECT;
+    return refused ? DIFF_REFUSED : DIFF_FAILED;
+}
+
 static enum diff_end compare(struct diffing *d, const char *key, const struct input inputs[2])
 {
     struct job job = session_job(d->session, JOB_DIFF);
-    const struct listener listener = {.context = d, .difference = on_difference, .progress = on_progress};
+    const struct listener listener = {
+        .context = d, .difference = on_difference, .note = on_note, .progress = on_progress};
     job.key = key;
     if (!is_open(&inputs[0], d->outcome, d->a) || !is_open(&inputs[1], d->outcome, d->b))
         return DIFF_FAILED;
@@ -168,7 +188,7 @@ static enum diff_end compare(struct diffing *d, const char *key, const struct in
     bool whole = d->outcome->complete && d->outcome->said == OUTCOME_DONE && input_unchanged(&inputs[0]) &&
                  input_unchanged(&inputs[1]);
     if (!whole)
-        return DIFF_FAILED;
+        return end_of_failed(d);
     return d->all == 0 ? DIFF_SAME : DIFF_DIFFERENT;
 }
 

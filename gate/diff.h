@@ -7,7 +7,8 @@
 
 #include "session.h"
 
-enum diff_end { DIFF_SAME, DIFF_DIFFERENT, DIFF_FAILED };
+/* REFUSED: one of the files is, as by `convert`; FAILED: it or the machine got in the way. */
+enum diff_end { DIFF_SAME, DIFF_DIFFERENT, DIFF_REFUSED, DIFF_FAILED };
 
 /* Compares and reports. key: which part of checkpoints, as of convert; NULL: their state_dict, or all. */
 enum diff_end session_diff(struct session *session, const char *key, const char *a, const char *b);

@@ -128,7 +128,7 @@ static void put_items(const struct reporter *reporter, const struct row_text *li
         fprintf(reporter->out, ", \xE2\x80\xA6 %" PRIu64 " more%s", all - shown, reporter->verbose ? "" : ", -v");
 }
 
-/* "3 values that are no tensors: epoch (int), …" */
+/* "3 entries: epoch (int), …" */
 static void put_count_and_items(const struct reporter *reporter, const struct row_text *list, const char *one,
                                 const char *many)
 {
@@ -309,7 +309,7 @@ static void put_choices(const struct reporter *reporter, const struct report *re
         fprintf(reporter->out, "  chose    %.*s\n", (int)size, chosen);
     if (!empty(&lists[ROWS_OBJECTS])) {
         put(reporter, "  dropped  ");
-        put_count_and_items(reporter, &lists[ROWS_OBJECTS], "value that is no tensor", "values that are no tensors");
+        put_count_and_items(reporter, &lists[ROWS_OBJECTS], "entry", "entries");
         put(reporter, "\n");
     }
     if (!empty(danger) || !empty(inert)) {

@@ -84,8 +84,10 @@ enum frame_outcome {
     OUTCOME_DECLINED  /* of a job with `batch`, after KIND: no safetensors file, and so nothing for this worker */
 };
 
-#define FRAME_PAYLOAD_MAX (1u << 20) /* larger frames are a lie */
-#define FRAME_TEXT_MAX    (1u << 16) /* longer texts are cut by the worker */
+#define FRAME_PAYLOAD_MAX      (1u << 20)    /* larger frames are a lie */
+#define FRAME_NOTE_SECOND_FILE "second file" /* the NOTE of a DIFF worker that is done with reading the first */
+
+#define FRAME_TEXT_MAX (1u << 16) /* longer texts are cut by the worker */
 
 /* Exit statuses. 0 after RESULT; all others are bugs or the broker's absence, and tell no more than that. */
 enum {

@@ -9,11 +9,11 @@
 
 #include "jobs_internal.h"
 
-/* The tensors of run->source, of whatever kind. The kind of the first file has been reported. */
+/* The tensors of run->source, of whatever kind. The kind of the first file has been reported. What safetensors cannot
+ * hold is refused: were it left out, files that differ in it would be called the same. */
 static tv_status read_side(struct run *run, struct checkpoint *table)
 {
-    const struct ck_options options = {
-        .limits = &run->job->limits, .key = run->job->key, .want_tensors = true, .skip_unsupported = true};
+    const struct ck_options options = {.limits = &run->job->limits, .key = run->job->key, .want_tensors = true};
     if (run->kind == TV_KIND_SAFETENSORS)
         return table_of_safetensors(run, table);
     return checkpoint_read(&run->source, run->kind, &options, table, &run->findings);
@@ -60,6 +60,7 @@ static tv_status open_other(struct run *run)
     struct stat about;
     if (syscall(SYS_fstat, WORKER_OUTPUT, &about) != 0)
         return TV_IO;
+    report_text(run, FRAME_NOTE, tv_span_str(FRAME_NOTE_SECOND_FILE));
     run->source = (struct source){.fd = WORKER_OUTPUT, .size = (uint64_t)about.st_size};
     return source_identify(&run->source, &run->job->limits, &run->kind);
 }
@@ -76,7 +77,7 @@ tv_status job_diff(struct run *run)
     if (status == TV_OK) {
         status = read_side(run, &b);
         const struct source second = run->source;
-        const struct diff_side sides[2] = {{&first, &a}, {&second, &b}};
+        const struct diff_side sides[2] = {{&first, &a, &run->findings}, {&second, &b, &run->findings}};
         if (status == TV_OK)
             status = diff_tables(&sides[0], &sides[1], &listener, &run->tensors);
         checkpoint_free(&b);

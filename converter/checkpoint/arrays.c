@@ -2,6 +2,7 @@
  *
  *   _reconstruct(numpy.ndarray, (0,), b'b'), built with (version, shape, dtype, is Fortran, bytes)
  *   _frombuffer(bytes, dtype, shape, 'C' or 'F')                                  protocol 5
+ *   _frombuffer(bytes, dtype, shape, 'K', axes)       the shape as it lies, then transposed    NumPy 2.4
  *   dtype(text, False, True), built with (version, order, None, None, None, -1, -1, 0 …)
  *
  * Trusts: nothing. An array that is otherwise is unsupported, and said so; its bytes must be exactly as many as shape
@@ -83,12 +84,37 @@ static const char *read_buffered(const struct reading *r, const struct record *r
 {
     const struct pickle *p = &r->pickle;
     tv_span order = pickle_text(p, tuple_item(p, record->args, 3));
-    if (pickle_value(p, record->args)->size != 4 || (!tv_span_is(order, "C") && !tv_span_is(order, "F")))
+    bool is_turned = pickle_value(p, record->args)->size == 5 && tv_span_is(order, "K");
+    bool is_plain = pickle_value(p, record->args)->size == 4 && (tv_span_is(order, "C") || tv_span_is(order, "F"));
+    if (!is_turned && !is_plain)
         return not_numpys;
     const char *why = read_type(p, tuple_item(p, record->args, 1), header);
     header->is_fortran = tv_span_is(order, "F");
     *bytes = tuple_item(p, record->args, 0);
     return why != NULL ? why : read_shape(r, tuple_item(p, record->args, 2), header);
+}
+
+/* numpy.transpose: dimension i of the view is what was dimension axes[i]. *why is set where they are no permutation. */
+static tv_status transpose(struct reading *r, uint32_t axes, struct ck_tensor *view, const char **why)
+{
+    const struct pickle *p = &r->pickle;
+    uint64_t seen = 0, axis = 0, rank = view->rank, *shape = pool_take(&r->out->pool, 2u * rank + 1u, sizeof *shape);
+    if (shape == NULL)
+        return refuse_memory(r->findings);
+    uint64_t *stride = shape + rank;
+    *why = pickle_is(p, axes, V_TUPLE) && pickle_value(p, axes)->size == rank ? NULL : not_numpys;
+    for (uint32_t i = 0; i < rank && *why == NULL; i++) {
+        if (!pickle_unsigned(p, tuple_item(p, axes, i), &axis) || axis >= rank || (seen >> axis & 1) != 0) {
+            *why = not_numpys;
+            break;
+        }
+        seen |= 1ull << axis; /* the rank is at most 64: read_shape */
+        shape[i] = view->shape[axis];
+        stride[i] = view->stride[axis];
+    }
+    view->shape = shape;
+    view->stride = stride;
+    return TV_OK;
 }
 
 /* A storage for the bytes, and a view over all of it. */
@@ -103,10 +129,9 @@ static tv_status add_array_view(struct reading *r, const struct numpy_header *he
     *storage = (struct storage){.from = part->from == r->source ? NULL : part->from,
                                 .at = part->at,
                                 .size = part->size,
-                                .elem_size = header->item_size};
+                                .elem_size = (uint8_t)(header->item_size <= 16 ? header->item_size : 1)};
     view->dtype = header->dtype;
     view->source_dtype = header->type;
-    view->rank = header->rank;
     view->storage = (uint32_t)(r->out->storages.count - 1);
     view->swap = numpy_swapped_size(header);
     return TV_OK;
@@ -135,6 +160,11 @@ tv_status read_array_record(struct reading *r, const struct record *record, stru
         *why = not_numpys;
         return TV_OK;
     }
+    view->rank = header.rank;
+    if (role == ROLE_NUMPY_BUFFER && pickle_value(&r->pickle, record->args)->size == 5)
+        status = transpose(r, tuple_item(&r->pickle, record->args, 4), view, why);
+    if (status != TV_OK || *why != NULL)
+        return status;
     return add_array_view(r, &header, &part, view);
 }
 

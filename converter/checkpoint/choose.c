@@ -5,10 +5,22 @@
 
 #include "children.h"
 #include "key.h"
+#include "leaves.h"
 
 static struct children_rule rule_of(const struct reading *r)
 {
     return (struct children_rule){r->out->kind == TV_KIND_TORCHSCRIPT, true, false};
+}
+
+/* What is dropped, in a word or a few. */
+static const char *describe(struct reading *r, uint32_t handle)
+{
+    const struct meaning *m = pickle_is(&r->pickle, handle, V_RECORD)
+                                  ? vector_at(&r->meanings, pickle_value(&r->pickle, handle)->as.record)
+                                  : NULL;
+    if (m != NULL && m->what == MEANS_TENSOR)
+        return "tensor that was not selected";
+    return m != NULL && m->what == MEANS_UNSUPPORTED ? m->why : leaf_type(&r->pickle, handle, &r->out->pool);
 }
 
 /* Lists one child as dropped. */
@@ -28,8 +40,7 @@ static tv_status drop_child(struct reading *r, tv_span prefix, const struct chil
     }
     if (name.size != 0)
         memcpy(path + size - name.size, name.data, name.size);
-    *row = (struct ck_dropped){tv_span_of(path, size), child->value,
-                               value_type_name(pickle_value(&r->pickle, child->value)->type)};
+    *row = (struct ck_dropped){tv_span_of(path, size), child->value, describe(r, child->value)};
     return TV_OK;
 }
 

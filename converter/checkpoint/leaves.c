@@ -47,8 +47,7 @@ void leaves_cut(struct leaves *leaves, uint64_t count)
     leaves->rows.count = count;
 }
 
-/* "object of module.Name" and the like, in the pool or static. */
-static const char *describe(const struct pickle *p, uint32_t handle, struct pool *pool)
+const char *leaf_type(const struct pickle *p, uint32_t handle, struct pool *pool)
 {
     const struct record *record = pickle_record(p, handle);
     if (record == NULL)
@@ -79,7 +78,7 @@ bool leaves_finish(const struct leaves *leaves, const struct pickle *pickle, str
         (void)tv_span_sub(all, leaf->at, leaf->size, &path);
         row->handle = leaf->handle;
         row->path = pool_copy(&out->pool, path);
-        row->type = leaf->type != NULL ? leaf->type : describe(pickle, leaf->handle, &out->pool);
+        row->type = leaf->type != NULL ? leaf->type : leaf_type(pickle, leaf->handle, &out->pool);
         if (row->path.data == NULL)
             return false;
     }

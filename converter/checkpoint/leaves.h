@@ -20,5 +20,7 @@ bool leaves_add(struct leaves *leaves, tv_span path, uint32_t handle, const char
 void leaves_cut(struct leaves *leaves, uint64_t count);
 /* Moves them into the checkpoint's list. False where memory ends. */
 bool leaves_finish(const struct leaves *leaves, const struct pickle *pickle, struct checkpoint *out);
+/* "int", "object of module.Name" and the like, in the pool or static. */
+const char *leaf_type(const struct pickle *p, uint32_t handle, struct pool *pool);
 
 #endif

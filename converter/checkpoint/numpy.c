@@ -1,7 +1,7 @@
 /* NumPy arrays: .npy files, and .npz archives of them (source: numpy/lib/format.py, versions 1.0 to 3.0).
  *
  * Trusts: nothing. The header is Python text that NumPy evaluates; here it must be what NumPy's writer writes, to the
- * letter. Object arrays hold a pickle and are refused; structured ones have no equivalent. */
+ * letter. Object arrays hold a pickle and are refused; text, times and structures have no equivalent. */
 #include <tensorvet/checked.h>
 
 #include "../archive/zip.h"
@@ -61,13 +61,25 @@ tv_status numpy_lay_out(struct reading *r, const struct numpy_header *header, st
     return TV_OK;
 }
 
-static tv_status refuse_elements(struct reading *r, tv_span name, const struct numpy_header *header, uint64_t at)
+/* What safetensors cannot hold is refused, or left out and listed (--skip-unsupported). Objects are refused in any
+ * case: they are a pickle, which nobody has judged. */
+static tv_status judge_elements(struct reading *r, tv_span name, const struct numpy_header *header, uint64_t at,
+                                bool *is_left_out)
 {
-    if (header->is_object)
-        return refuse(r->findings, (struct refusal){TV_FIND_TENSOR_UNSUPPORTED, at, name,
-                                                    "an array of Python objects, which is a pickle", 0, 0});
-    if (header->dtype == TV_DTYPE_COUNT && !r->options->whole && r->options->want_tensors)
-        return refuse(r->findings, (struct refusal){TV_FIND_TENSOR_UNSUPPORTED, at, name, header->type, 0, 0});
+    const char *why = header->is_object       ? "an array of Python objects, which is a pickle"
+                      : header->is_structured ? "an array of structures"
+                                              : header->type;
+    bool converts = !r->options->whole && r->options->want_tensors;
+    *is_left_out = converts && r->options->skip_unsupported && header->dtype == TV_DTYPE_COUNT && !header->is_object;
+    if (*is_left_out) {
+        struct ck_dropped *row = vector_push(&r->out->dropped);
+        if (row == NULL)
+            return refuse_memory(r->findings);
+        *row = (struct ck_dropped){.path = name, .handle = NO_VALUE, .type = why};
+        return TV_OK;
+    }
+    if (header->is_object || header->is_structured || (header->dtype == TV_DTYPE_COUNT && converts))
+        return refuse(r->findings, (struct refusal){TV_FIND_TENSOR_UNSUPPORTED, at, name, why, 0, 0});
     return TV_OK;
 }
 
@@ -78,16 +90,17 @@ static tv_status read_array(struct reading *r, tv_span name, const struct source
     struct ck_tensor view = {.name = pool_copy(&r->out->pool, name)};
     tv_span text = {NULL, 0};
     uint64_t data_at = 0;
-    bool fits = false;
+    bool fits = false, is_left_out = false;
     tv_status status = read_text(r, from, at, end, &text, &data_at);
     if (status != TV_OK)
         return status;
     const char *trouble = numpy_header_parse(text, r->options->limits->rank, &header);
     if (trouble != NULL)
         return bad_array(r, at, trouble);
-    status = refuse_elements(r, name, &header, at);
-    if (status == TV_OK)
-        status = numpy_lay_out(r, &header, &view, &fits);
+    status = judge_elements(r, view.name, &header, at, &is_left_out);
+    if (status != TV_OK || is_left_out)
+        return status;
+    status = numpy_lay_out(r, &header, &view, &fits);
     if (status == TV_OK && !fits)
         status = bad_array(r, at, "a shape that overflows");
     if (status == TV_OK && view.bytes != end - data_at)
@@ -108,7 +121,7 @@ static tv_status read_array(struct reading *r, tv_span name, const struct source
                                 .from = from == r->source ? NULL : from,
                                 .at = data_at,
                                 .size = view.bytes,
-                                .elem_size = header.item_size};
+                                .elem_size = (uint8_t)(header.item_size <= 16 ? header.item_size : 1)};
     return TV_OK;
 }
 

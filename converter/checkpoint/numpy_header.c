@@ -27,6 +27,15 @@ static const struct element {
     {"longdouble", TV_DTYPE_COUNT, 'f', 16},
 };
 
+/* Types of any size: NumPy counts them in units of so many bytes, and safetensors has none of them. */
+static const struct text_element {
+    const char *name;
+    char kind;
+    uint8_t unit;
+} text_elements[] = {
+    {"text", 'U', 4}, {"bytes", 'S', 1}, {"void", 'V', 1}, {"datetime64", 'M', 1}, {"timedelta64", 'm', 1},
+};
+
 struct scan {
     tv_span text;
     uint64_t at;
@@ -54,6 +63,18 @@ static bool take_number(struct scan *s, uint64_t *number)
     return s->at > start && (s->at == start + 1 || tv_span_byte(s->text, start) != '0');
 }
 
+static const char *set_text_element(int kind, uint64_t size, struct numpy_header *header)
+{
+    for (size_t i = 0; i < sizeof text_elements / sizeof text_elements[0]; i++)
+        if (text_elements[i].kind == kind && size <= UINT32_MAX / text_elements[i].unit) {
+            header->dtype = TV_DTYPE_COUNT;
+            header->type = text_elements[i].name;
+            header->item_size = (uint32_t)size * text_elements[i].unit;
+            return NULL;
+        }
+    return "an element type that NumPy does not write";
+}
+
 static const char *set_element(int order, int kind, uint64_t size, struct numpy_header *header)
 {
     for (size_t i = 0; i < sizeof elements / sizeof elements[0]; i++)
@@ -64,7 +85,21 @@ static const char *set_element(int order, int kind, uint64_t size, struct numpy_
             header->is_big_endian = order == '>' && size > 1;
             return NULL;
         }
-    return "an element type of no plain numbers";
+    return set_text_element(kind, size, header);
+}
+
+/* What follows the type of a time: its unit, as in [ns] or [25s]. */
+static void take_unit(struct scan *s)
+{
+    struct scan at = *s;
+    if (!take(&at, "["))
+        return;
+    for (int byte = tv_span_byte(at.text, at.at);
+         (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9');
+         byte = tv_span_byte(at.text, ++at.at))
+        continue;
+    if (take(&at, "]"))
+        *s = at;
 }
 
 static const char *take_element(struct scan *s, struct numpy_header *header)
@@ -74,11 +109,18 @@ static const char *take_element(struct scan *s, struct numpy_header *header)
         header->is_object = true;
         return NULL;
     }
+    header->is_structured = take(s, "[(");
+    if (header->is_structured)
+        return NULL;
     if (!take(s, "'"))
-        return "a structured element type";
+        return "an element type that NumPy does not write";
     int order = tv_span_byte(s->text, s->at), kind = tv_span_byte(s->text, s->at + 1);
     s->at += 2;
-    if ((order != '<' && order != '>' && order != '|') || !take_number(s, &size) || !take(s, "'"))
+    if ((order != '<' && order != '>' && order != '|') || !take_number(s, &size))
+        return "an element type that NumPy does not write";
+    if (kind == 'M' || kind == 'm')
+        take_unit(s);
+    if (!take(s, "'"))
         return "an element type that NumPy does not write";
     return set_element(order, kind, size, header);
 }
@@ -99,8 +141,8 @@ const char *numpy_type_parse(tv_span text, int order, struct numpy_header *heade
 
 uint8_t numpy_swapped_size(const struct numpy_header *header)
 {
-    uint8_t size = header->dtype == TV_C64 ? header->item_size / 2 : header->item_size;
-    return header->is_big_endian && size > 1 && size <= 8 ? size : 0;
+    uint32_t size = header->dtype == TV_C64 ? header->item_size / 2 : header->item_size;
+    return header->is_big_endian && size > 1 && size <= 8 ? (uint8_t)size : 0;
 }
 
 /* (), (3,) or (3, 4). */
@@ -128,7 +170,7 @@ const char *numpy_header_parse(tv_span text, uint64_t rank_limit, struct numpy_h
     if (!take(&s, "{'descr': "))
         return "no header that NumPy writes";
     const char *trouble = take_element(&s, header);
-    if (trouble != NULL)
+    if (trouble != NULL || header->is_structured)
         return trouble;
     if (!take(&s, ", 'fortran_order': "))
         return "no header that NumPy writes";

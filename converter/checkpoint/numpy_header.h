@@ -10,10 +10,10 @@
 enum { NUMPY_HEADER_MAX = 65536, NUMPY_RANK_MAX = 64 };
 
 struct numpy_header {
-    tv_dtype dtype;    /* TV_DTYPE_COUNT where safetensors has none */
-    const char *type;  /* NumPy's name for it, static */
-    uint8_t item_size; /* bytes */
-    bool is_big_endian, is_object, is_fortran;
+    tv_dtype dtype;                                           /* TV_DTYPE_COUNT where safetensors has none */
+    const char *type;                                         /* NumPy's name for it, static */
+    uint32_t item_size;                                       /* bytes */
+    bool is_big_endian, is_object, is_structured, is_fortran; /* of structures, nothing below is read */
     uint16_t rank;
     uint64_t shape[NUMPY_RANK_MAX];
 };

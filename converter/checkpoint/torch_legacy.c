@@ -26,9 +26,9 @@ struct legacy {
     uint64_t at, end;      /* what is read next, and where the stream ends */
 };
 
-static tv_status bad_stream(struct legacy *l, uint64_t at, const char *what, uint64_t met, uint64_t expected)
+static tv_status bad_stream(struct legacy *l, uint64_t at, const char *what)
 {
-    return refuse(l->r->findings, (struct refusal){TV_FIND_LEGACY_INVALID, at, {0}, what, met, expected});
+    return refuse(l->r->findings, (struct refusal){TV_FIND_LEGACY_INVALID, at, {0}, what, 0, 0});
 }
 
 static tv_status run_next(struct legacy *l, struct pickle *p)
@@ -71,14 +71,16 @@ static tv_status read_preamble(struct legacy *l)
     static const struct {
         bool (*is_right)(const struct pickle *p);
         const char *what;
-    } parts[] = {{is_magic, "the magic number"}, {is_protocol, "the protocol version"}, {is_system, "the system"}};
+    } parts[] = {{is_magic, "no magic number"},
+                 {is_protocol, "another protocol version than 1001"},
+                 {is_system, "no description of the writing machine"}};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         struct pickle p;
         uint64_t at = l->at;
         pickle_start(&p, &l->r->out->budget);
         tv_status status = run_next(l, &p);
         if (status == TV_OK && (p.records.count != 0 || !parts[i].is_right(&p)))
-            status = bad_stream(l, at, parts[i].what, i + 1, i + 1);
+            status = bad_stream(l, at, parts[i].what);
         pickle_free(&p);
         if (status != TV_OK)
             return status;
@@ -102,7 +104,7 @@ static tv_status read_keys(struct legacy *l)
     if (status != TV_OK)
         return status;
     if (l->keys.records.count != 0 || !pickle_is(&l->keys, l->keys.root, V_LIST))
-        return bad_stream(l, at, "the list of storage keys", 0, 0);
+        return bad_stream(l, at, "no list of storage keys");
     struct items it = items_of(&l->keys, l->keys.root);
     while (items_next(&it, &item)) {
         tv_span *name = vector_push(&l->names);
@@ -111,7 +113,7 @@ static tv_status read_keys(struct legacy *l)
             l->names.count > UINT32_MAX)
             return refuse_memory(l->r->findings);
         if (!pickle_is(&l->keys, item, V_STR))
-            return bad_stream(l, at, "a storage key that is no text", 0, 0);
+            return bad_stream(l, at, "a storage key that is no text");
         *name = pickle_text(&l->keys, item);
         *index = (uint32_t)(l->names.count - 1);
     }
@@ -120,7 +122,7 @@ static tv_status read_keys(struct legacy *l)
     sort_items(order, l->names.count, by_name, names);
     for (uint64_t i = 1; i < l->names.count; i++)
         if (tv_span_equal(names[order[i - 1]], names[order[i]]))
-            return bad_stream(l, at, "a storage key that is listed twice", order[i], order[i - 1]);
+            return bad_stream(l, at, "a storage key that is listed twice");
     return TV_OK;
 }
 
@@ -172,16 +174,16 @@ static tv_status place_storage(struct legacy *l, uint32_t index)
     const uint8_t *element = vector_at(&l->sizes, index);
     uint64_t left = l->end - l->at, bytes = 0;
     if (*element == NOT_REFERRED_TO)
-        return bad_stream(l, l->at, "a storage that nothing refers to", index, 0);
+        return bad_stream(l, l->at, "a storage that nothing refers to");
     if (left < sizeof raw)
-        return bad_stream(l, l->at, "the file ends before a storage's size", left, sizeof raw);
+        return bad_stream(l, l->at, "the file ends before a storage's size (truncated?)");
     tv_status status = source_read(l->r->stream, l->at, raw, sizeof raw);
     if (status != TV_OK)
         return status;
     uint64_t count = u64_at(tv_span_of(raw, sizeof raw), 0);
     left -= sizeof raw;
     if (!tv_mul(count, *element, &bytes) || bytes > left)
-        return bad_stream(l, l->at, "a storage reaches beyond the file's end", left, bytes);
+        return bad_stream(l, l->at, "a storage reaches beyond the file's end (truncated?)");
     *place = (struct place){.from = l->r->stream == l->r->source ? NULL : l->r->stream,
                             .at = l->at + sizeof raw,
                             .size = bytes,
@@ -198,7 +200,7 @@ static tv_status place_storages(struct legacy *l)
             return status;
     }
     if (l->at != l->end)
-        return bad_stream(l, l->at, "bytes after the last storage", l->end - l->at, 0);
+        return bad_stream(l, l->at, "bytes after the last storage");
     return TV_OK;
 }
 

@@ -52,6 +52,12 @@ static tv_span path_of(const struct walk *w)
     return tv_span_of(w->path.data, (size_t)w->path.count);
 }
 
+/* A tensor that is in nothing has a name all the same. */
+static tv_span name_of(const struct walk *w)
+{
+    return w->frames.count == 0 ? tv_span_str("tensor") : path_of(w);
+}
+
 static tv_status append_text(struct walk *w, tv_span text)
 {
     uint8_t *to = vector_extend(&w->path, text.size);
@@ -70,7 +76,7 @@ static tv_status set_path(struct walk *w, const struct frame *f, const struct ch
     w->path.count = f->path_size;
     w->odd_name = f->is_odd;
     tv_span text = child_name(&w->r->pickle, child, room, &w->odd_name);
-    if (f->path_size != 0)
+    if (w->frames.count > 1) /* an empty key is a part of a name like any other */
         status = append_text(w, tv_span_str("."));
     if (status == TV_OK)
         status = append_text(w, text);
@@ -102,12 +108,12 @@ static tv_status meet_unsupported(struct walk *w, const char *what)
         w->skipped++;
         return drop(w, NO_VALUE, what);
     }
-    return refuse(w->r->findings, (struct refusal){TV_FIND_TENSOR_UNSUPPORTED, TV_NO_OFFSET, path_of(w), what, 0, 0});
+    return refuse(w->r->findings, (struct refusal){TV_FIND_TENSOR_UNSUPPORTED, TV_NO_OFFSET, name_of(w), what, 0, 0});
 }
 
 static tv_status add_tensor(struct walk *w, const struct ck_tensor *view)
 {
-    tv_span name = w->path.count == 0 ? tv_span_str("tensor") : path_of(w);
+    tv_span name = name_of(w);
     tv_status status = check_name(w, name);
     if (status != TV_OK)
         return status;

@@ -89,8 +89,12 @@ case("legacy-class.pth", "torch.FloatTensor built with its storage, as torch 0.1
 ONE = legacy(program(legacy_storage("5", 6)), {"5": (6, SIX)})
 
 
+def alone(form):
+    return view_of(call("torch.storage", "_load_from_bytes", form(ONE)), (3, 2), (1, 3))
+
+
 def nested(form):
-    return mapping([("w", view_of(call("torch.storage", "_load_from_bytes", form(ONE)), (3, 2), (1, 3)))])
+    return mapping([("w", alone(form))])
 
 
 PLAIN = {"kind": "pickle", "torch": False}
@@ -100,15 +104,24 @@ case("plain-p3.pkl", "the same, as bytes", protocol(3, nested(raw_bytes)), {"w":
 NUMPY = dict(PLAIN, worst="reviewed", findings=["reviewed-global"])
 case("arrays-p2.pkl", "NumPy arrays: row by row, column by column, big-endian, and none at all", program(mapping([
     ("f", array(SIX, (2, 3), "f4")), ("t", array(TURNED, (2, 3), "f4", fortran=True)),
-    ("b", array(struct.pack(">3h", 1, -2, 3), (3,), "i2", ">")), ("z", array(b"", (0, 4), "f8"))])),
+    ("b", array(struct.pack(">3h", 1, -2, 3), (3,), "i2", ">")), ("z", array(b"", (0, 4), "f8")),
+    ("y", array(b"", (3, 0), "f4", ">"))])),
      {"f": ("F32", [2, 3], SIX), "t": ("F32", [2, 3], SIX), "b": ("I16", [3], struct.pack("<3h", 1, -2, 3)),
-      "z": ("F64", [0, 4], b"")}, **NUMPY)
+      "z": ("F64", [0, 4], b""), "y": ("F32", [3, 0], b"")}, **NUMPY)
 case("arrays-p3.pkl", "arrays of NumPy 2, as bytes", protocol(3, mapping([("c", array(struct.pack(">4f", 1, 2, 3, 4), (
     2,), "c8", ">", form=raw_bytes, core="numpy._core.multiarray"))])), {"c": ("C64", [2], FOUR)}, **NUMPY)
-case("buffer-p5.pkl", "an array over a buffer: protocol 5", protocol(5, mapping([("f", name(
-    "numpy.core.numeric", "_frombuffer") + tuple_of(b"\x96" + struct.pack("<Q", 24) + SIX, call(
+
+
+def over_buffer(*how):
+    return name("numpy._core.numeric", "_frombuffer") + tuple_of(b"\x96" + struct.pack("<Q", 24) + SIX, call(
         "numpy", "dtype", text("f4"), FALSE, TRUE) + tuple_of(integer(3), text("<"), NONE, NONE, NONE, integer(
-            -1), integer(-1), integer(0)) + BUILD, integers((2, 3)), text("C")) + b"R")])), {"f": ("F32", [2, 3], SIX)}, **NUMPY)
+            -1), integer(-1), integer(0)) + BUILD, *how) + b"R"
+
+
+case("buffer-p5.pkl", "arrays over buffers: protocol 5, the last as NumPy 2.4 writes an array that is turned", protocol(
+    5, mapping([("f", over_buffer(integers((2, 3)), text("C"))),
+                ("t", over_buffer(integers((1, 2, 3)), text("K"), integers((2, 0, 1))))])),
+     {"f": ("F32", [2, 3], SIX), "t": ("F32", [3, 1, 2], TURNED)}, **NUMPY)
 
 
 # Zip archives: other machines, other tools
@@ -117,12 +130,12 @@ BIG = [Entry(b"archive/byteorder", b"big")]
 WORDS = struct.pack(">4H", 1, 2, 3, 65535)
 zipped("big-endian.pt", "numbers of a big-endian machine are swapped by the type of each tensor", mapping([
     ("f", tensor()), ("c", tensor(size=(2,), key="1", count=2, kind="ComplexFloatStorage")),
-    ("b", tensor(size=(3,), key="2", count=3, kind="BoolStorage")), ("h", tensor(size=(2, 2), stride=(1, 2), key="3",
+    ("e", tensor(size=(0, 2), stride=(2, 1), key="4", count=0)), ("b", tensor(size=(3,), key="2", count=3, kind="BoolStorage")), ("h", tensor(size=(2, 2), stride=(1, 2), key="3",
                                                                                kind="ShortStorage"))]),
        {"f": ("F32", [4], FOUR), "c": ("C64", [2], FOUR), "b": ("BOOL", [3], b"\1\0\1"),
-        "h": ("I16", [2, 2], struct.pack("<4h", 1, 3, 2, 4))},
+        "h": ("I16", [2, 2], struct.pack("<4h", 1, 3, 2, 4)), "e": ("F32", [0, 2], b"")},
        storages={"0": struct.pack(">4f", 1, 2, 3, 4), "1": struct.pack(">4f", 1, 2, 3, 4), "2": b"\1\0\1",
-                 "3": struct.pack(">4h", 1, 2, 3, 4)}, extra=BIG, findings=["big-endian"], torch="2")
+                 "3": struct.pack(">4h", 1, 2, 3, 4), "4": b""}, extra=BIG, findings=["big-endian"], torch="2")
 zipped("big-endian-uint16.pt", "a tensor of uint16 over a storage of bytes: torch leaves it unswapped", mapping([(
     "u", view_of(storage(count=8, kind="UntypedStorage", module="torch.storage"), (4,), function="_rebuild_tensor_v3",
                  tail=(FALSE, HOOKS, name("torch", "uint16"))))]), {"u": ("U16", [4], struct.pack("<4H", 1, 2, 3, 65535))},
@@ -145,6 +158,9 @@ case("compressed.npz", "savez_compressed", archive([packed(b"a.npy", npy(SIX, (2
         "I32", [2], struct.pack("<2i", 1, -2))}, findings=["zip-deflated", "big-endian"], kind="npz", torch=False)
 case("fortran.npy", "an array column by column", npy(TURNED, (2, 3), "<f4", True), {"tensor": ("F32", [2, 3], SIX)},
      kind="numpy", torch=False)
+case("empty-key.pkl", "names with empty parts are names", protocol(3, mapping([("", alone(raw_bytes)), ("a", mapping([(
+    "", alone(raw_bytes))])), ("b", mapping([("", mapping([("c", alone(raw_bytes))]))]))])), {
+        "": ("F32", [3, 2], TURNED), "a.": ("F32", [3, 2], TURNED), "b..c": ("F32", [3, 2], TURNED)}, **PLAIN)
 zipped("no-crc.pt", "an archive without checksums", mapping([("w", tensor())]), {"w": ("F32", [4], FOUR)},
        findings=["zip-crc-missing"])
 CASES["no-crc.pt"].data = weights(lies={part: {"crc": 0} for part in ("data.pkl", "data/0", "version")})

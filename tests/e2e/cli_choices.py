@@ -277,16 +277,28 @@ class Diff(Case):
             self.put(name, weights(mapping([("w", tensor(size=(1,), count=1))]), storages={"0": struct.pack("<I", bits)}))
         self.assertEqual((self.diff("a.pt", "b.pt")[0], self.diff("a.pt", "c.pt")[0]), (1, 0))
 
+    def test_what_cannot_be_held_is_not_passed_over(self):
+        """Two files that differ in a tensor that safetensors has no type for are never called the same."""
+        for name, number in (("a.pt", 1), ("b.pt", 2)):
+            self.put(name, weights(mapping([("w", tensor()), ("c", tensor(size=(1,), key="1", count=1,
+                                                                          kind="ComplexDoubleStorage"))]),
+                                   storages={"0": bytes(16), "1": struct.pack("<2d", number, 0)}))
+        status, line = self.diff("a.pt", "b.pt")
+        self.assertEqual((status, line["result"]), (1, "refused"))
+        self.assertEqual([row["id"] for row in line["findings"] if row["severity"] == "error"], ["tensor-unsupported"])
+
     def test_undecided(self):
-        """What cannot be read is neither the same nor different; nothing of a hostile file runs."""
+        """What is refused is not the same (1), what cannot be read is undecided (3); nothing of a hostile file runs."""
         self.put("a.pt", weights())
         self.put("broken.pt", weights()[:-30])
         self.put("note", b"hello")
         self.put("evil.pt", weights(mapping([("w", tensor()), ("x", call("os", "system", text("touch canary")))])))
-        for other in ("broken.pt", "missing.pt", ".", "note"):
-            for pair in (("a.pt", other), (other, "a.pt")):
+        for other, ends in (("broken.pt", (1, "refused")), ("note", (1, "refused")), ("missing.pt", (3, "undecided")),
+                            (".", (3, "undecided"))):
+            for side, pair in (("b", ("a.pt", other)), ("a", (other, "a.pt"))):
                 status, line = self.diff(*pair)
-                self.assertEqual((status, line["result"]), (3, "undecided"), pair)
+                self.assertEqual((status, line["result"]), ends, pair)
+                self.assertEqual(line.get("refused"), side if ends[0] == 1 else None, pair)
                 self.assertTrue(line["findings"], pair)
         self.assertEqual(self.diff("a.pt", "evil.pt")[0], 0)
         self.assertFalse(os.path.exists(self.path("canary")))
