@@ -146,5 +146,6 @@ int for_each_path(const struct settings *settings, void (*examine)(struct sessio
         return STATUS_UNDECIDED;
     for (size_t i = 0; i < settings->count && !session_stopped(&session); i++)
         examine(&session, settings->paths[i]);
+    session_finish(&session);
     return end_session(&session);
 }

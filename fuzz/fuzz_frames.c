@@ -193,6 +193,26 @@ static void check_outcome(const struct run *run)
                 (o->said != OUTCOME_REJECTED || tv_findings_first_error(&o->findings) != NULL));
 }
 
+/* Taken up to its RESULT, a report is what it is without all that comes after. */
+static void check_taken(const struct job *job, tv_span bytes, struct run *alone)
+{
+    static struct outcome outcome;
+    struct decoder decoder;
+    tv_span own;
+    uint64_t used = 0;
+    outcome_clear(&outcome);
+    PROMISE(decoder_init(&decoder, job, "fuzz", NULL, &outcome));
+    enum decode_state state = decoder_take(&decoder, bytes, &used);
+    PROMISE(used <= bytes.size && (state != DECODE_FINE || decoder.finished || used == bytes.size));
+    if (decoder_finished(&decoder)) {
+        PROMISE(tv_span_sub(bytes, 0, used, &own));
+        feed(alone, job, own, own.size + 1, 0xff);
+        PROMISE(alone->finished && alone->outcome.kind == outcome.kind && alone->outcome.tensors == outcome.tensors &&
+                alone->outcome.findings.count == outcome.findings.count);
+    }
+    decoder_free(&decoder);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct run whole, cut;
@@ -204,6 +224,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     feed(&cut, &job, tail.rest, 1 + piece % 31u, 0xff);
     check_same(&whole, &cut);
     check_outcome(&whole);
+    check_taken(&job, tail.rest, &cut);
     if (whole.finished)
         oracle_accepted();
     return 0;

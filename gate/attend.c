@@ -25,7 +25,6 @@
 /* How long a poll may sleep before the stop flag is looked at again: a signal may have come just before it. */
 #define STOP_LOOK_MS  100
 #define PIPE_BYTES    (1 << 20)
-#define READ_BYTES    32768
 #define RESERVE_TIMES 4 /* the default of the limit expansion */
 
 struct run {
@@ -35,6 +34,7 @@ struct run {
     int report; /* our end of the pipe */
     struct jail_process process;
     struct decoder decoder;
+    struct inbox *inbox;
     struct outcome *outcome;
     struct attended *attended;
     uint64_t deadline; /* ms of the monotonic clock */
@@ -42,17 +42,22 @@ struct run {
     bool kept; /* the worker stays when it has reported */
 };
 
-static uint64_t now_ms(void)
+uint64_t attend_clock(void)
 {
     struct timespec now = {0, 0};
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static uint64_t deadline_after(uint64_t seconds)
+static uint64_t now_ms(void)
+{
+    return attend_clock() / 1000;
+}
+
+static uint64_t deadline_after(uint64_t since_ms, uint64_t seconds)
 {
     uint64_t ms = 0, deadline = 0;
-    return tv_mul(seconds, 1000, &ms) && tv_add(now_ms(), ms, &deadline) ? deadline : UINT64_MAX;
+    return tv_mul(seconds, 1000, &ms) && tv_add(since_ms, ms, &deadline) ? deadline : UINT64_MAX;
 }
 
 struct jail_budget attend_budget(const struct job *job)
@@ -148,25 +153,54 @@ enum heard {
     HEARD_ENOUGH   /* the worker must end */
 };
 
+/* Reads on, where nothing is left of what was read. */
+static enum heard fill(struct inbox *inbox, int report)
+{
+    if (inbox->at < inbox->size)
+        return HEARD_SOME;
+    ssize_t size = read(report, inbox->bytes, sizeof(inbox->bytes));
+    inbox->at = 0;
+    inbox->size = size > 0 ? (size_t)size : 0;
+    if (size > 0)
+        return HEARD_SOME;
+    return size < 0 && (errno == EAGAIN || errno == EINTR) ? HEARD_NOTHING : HEARD_ALL;
+}
+
+/* A kept worker's words go no further than its file's RESULT; another's have nothing to come after it. */
+static enum decode_state decode(struct run *run)
+{
+    struct inbox *inbox = run->inbox;
+    const tv_span bytes = tv_span_of(inbox->bytes + inbox->at, inbox->size - inbox->at);
+    uint64_t used = bytes.size;
+    enum decode_state state =
+        run->kept ? decoder_take(&run->decoder, bytes, &used) : decoder_feed(&run->decoder, bytes);
+    inbox->at += (size_t)used;
+    return state;
+}
+
+static bool has_all(const struct run *run)
+{
+    return run->kept && decoder_finished(&run->decoder);
+}
+
 static enum heard listen_once(struct run *run)
 {
-    uint8_t buffer[READ_BYTES];
-    ssize_t size = read(run->report, buffer, sizeof(buffer));
-    if (size < 0)
-        return errno == EAGAIN || errno == EINTR ? HEARD_NOTHING : HEARD_ALL;
-    if (size == 0)
-        return HEARD_ALL;
-    if (decoder_feed(&run->decoder, tv_span_of(buffer, (size_t)size)) != DECODE_FINE || !room_enough(run))
+    enum heard heard = has_all(run) ? HEARD_NOTHING : fill(run->inbox, run->report);
+    if (heard != HEARD_SOME)
+        return heard;
+    if (decode(run) != DECODE_FINE || !room_enough(run))
         return HEARD_ENOUGH;
     start_writing_back(run);
     return HEARD_SOME;
 }
 
-/* The worker has ended: what it left in the pipe is still its report. Bounded, since nobody writes any more. */
-static void listen_to_the_end(struct run *run)
+/* What is in the pipe: all that is left of the report, where the worker has ended. Bounded, by report_bytes. */
+static enum heard listen_to_the_end(struct run *run)
 {
-    while (listen_once(run) == HEARD_SOME)
-        continue;
+    enum heard heard = HEARD_SOME;
+    while (heard == HEARD_SOME)
+        heard = listen_once(run);
+    return heard;
 }
 
 static int poll_ms(uint64_t deadline, bool watch_stop)
@@ -186,12 +220,20 @@ static bool wait_for(struct run *run, struct pollfd watched[2])
     return poll(watched, 2, poll_ms(run->deadline, run->broker->stop != NULL)) >= 0 || errno == EINTR;
 }
 
-/* Until the worker has ended by itself, or must be ended: returns why. */
+/* Until the worker has ended by itself, or must be ended: returns why. A kept worker began while we were elsewhere:
+ * what it has said by now counts, whatever the clock says. */
 static enum jail_reason attend(struct run *run)
 {
     const volatile int *stop = run->broker->stop;
     struct pollfd watched[2] = {{.fd = run->process.pidfd, .events = POLLIN}, {.fd = run->report, .events = POLLIN}};
+    enum heard heard = run->kept ? listen_to_the_end(run) : HEARD_NOTHING;
     for (;;) {
+        if (has_all(run))
+            return JAIL_NOT_KILLED;
+        if (heard == HEARD_ENOUGH)
+            return JAIL_KILLED_STOP;
+        if (heard == HEARD_ALL)
+            watched[1].fd = -1;
         if (stop != NULL && *stop != 0) {
             run->outcome->interrupted = true;
             return JAIL_KILLED_STOP;
@@ -201,16 +243,10 @@ static enum jail_reason attend(struct run *run)
         if (!wait_for(run, watched))
             return JAIL_KILLED_STOP;
         if (watched[0].revents != 0) {
-            listen_to_the_end(run);
+            (void)listen_to_the_end(run);
             return JAIL_NOT_KILLED;
         }
-        enum heard heard = watched[1].revents != 0 ? listen_once(run) : HEARD_NOTHING;
-        if (run->kept && decoder_finished(&run->decoder))
-            return JAIL_NOT_KILLED;
-        if (heard == HEARD_ENOUGH)
-            return JAIL_KILLED_STOP;
-        if (heard == HEARD_ALL)
-            watched[1].fd = -1;
+        heard = watched[1].revents != 0 ? listen_once(run) : HEARD_NOTHING;
     }
 }
 
@@ -228,14 +264,17 @@ static void note_report(struct run *run)
 void attend_worker(const struct broker *broker, const struct job *job, int source, int output,
                    const struct listener *listener, struct outcome *outcome, struct attended *attended)
 {
+    struct inbox inbox;
     struct run run = {.broker = broker,
                       .job = job,
                       .source = source,
                       .output = output,
                       .report = -1,
+                      .inbox = &inbox,
                       .outcome = outcome,
                       .attended = attended,
-                      .deadline = deadline_after(job->limits.wall_seconds)};
+                      .deadline = deadline_after(now_ms(), job->limits.wall_seconds)};
+    inbox.at = inbox.size = 0;
     *attended = (struct attended){.error = ENOMEM, .failed_at = "taking memory", .violation = -1};
     if (decoder_init(&run.decoder, job, TV_BUILD_ID, listener, outcome))
         attended->error = start(&run);
@@ -250,18 +289,19 @@ void attend_worker(const struct broker *broker, const struct job *job, int sourc
     decoder_free(&run.decoder);
 }
 
-void attend_kept(const struct broker *broker, const struct job *job, const struct jail_process *process, int report,
+void attend_kept(const struct broker *broker, const struct job *job, const struct attend_kept *kept,
                  struct outcome *outcome, struct attended *attended)
 {
     struct run run = {.broker = broker,
                       .job = job,
                       .source = -1,
                       .output = -1,
-                      .report = report,
-                      .process = *process,
+                      .report = kept->report,
+                      .process = *kept->process,
+                      .inbox = kept->inbox,
                       .outcome = outcome,
                       .attended = attended,
-                      .deadline = deadline_after(job->limits.wall_seconds),
+                      .deadline = deadline_after(kept->since / 1000, job->limits.wall_seconds),
                       .kept = true};
     *attended = (struct attended){.failed_at = "", .violation = -1};
     if (decoder_init(&run.decoder, job, TV_BUILD_ID, NULL, outcome)) {

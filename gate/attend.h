@@ -30,10 +30,26 @@ struct attended {
 void attend_worker(const struct broker *broker, const struct job *job, int source, int output,
                    const struct listener *listener, struct outcome *outcome, struct attended *attended);
 
-/* The job's file has been handed to a worker that stays: hears its report until RESULT, or until it must end. The
- * caller ends and reaps it where attended->finished is not set. */
-void attend_kept(const struct broker *broker, const struct job *job, const struct jail_process *process, int report,
+/* What was read of a report pipe, and not decoded yet. */
+struct inbox {
+    size_t at, size;
+    uint8_t bytes[32768];
+};
+
+/* The job's file has been handed to a worker that stays: hears its report until RESULT, or until it must end. What
+ * comes after RESULT stays in the inbox. `since`, in microseconds of attend_clock, is when the file's time began. The
+ * caller ends and reaps the worker where attended->finished is not set. */
+struct attend_kept {
+    const struct jail_process *process;
+    int report;
+    struct inbox *inbox;
+    uint64_t since;
+};
+void attend_kept(const struct broker *broker, const struct job *job, const struct attend_kept *kept,
                  struct outcome *outcome, struct attended *attended);
+
+/* Microseconds of the monotonic clock. */
+uint64_t attend_clock(void);
 
 /* What a worker of that job may use up. */
 struct jail_budget attend_budget(const struct job *job);

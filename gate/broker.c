@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,11 @@ void broker_batch(struct broker *broker)
         workers->batch = true;
 }
 
+bool broker_begin(const struct broker *broker, const struct job *job, int source)
+{
+    return (broker->stop == NULL || *broker->stop == 0) && batch_begin(broker, job, source);
+}
+
 bool broker_for_thread(const struct broker *broker, struct broker *own)
 {
     *own = *broker;
@@ -129,6 +135,13 @@ void broker_close(struct broker *broker)
         (void)close(broker->null);
     broker->program = -1;
     broker->null = -1;
+}
+
+void outcome_clear(struct outcome *outcome)
+{
+    memset(outcome, 0, offsetof(struct outcome, findings.items));
+    outcome->kind = TV_KIND_UNKNOWN;
+    outcome->said = OUTCOME_FAILED;
 }
 
 static double now_seconds(void)
@@ -162,7 +175,7 @@ static int diagnose(const struct broker *broker, const struct job *job, int sour
 {
     struct job again = *job;
     struct attended attended;
-    *forgotten = (struct outcome){.kind = TV_KIND_UNKNOWN};
+    outcome_clear(forgotten);
     again.diagnose = true;
     if (again.limits.wall_seconds > DIAGNOSE_SECONDS)
         again.limits.wall_seconds = DIAGNOSE_SECONDS;
@@ -194,11 +207,9 @@ void broker_run(const struct broker *broker, const struct job *job, int source, 
 {
     struct attended attended;
     double start = now_seconds();
-    *outcome = (struct outcome){.kind = TV_KIND_UNKNOWN, .said = OUTCOME_FAILED};
-    if (batch_run(broker, job, source, outcome)) {
-        outcome->seconds = now_seconds() - start;
+    outcome_clear(outcome);
+    if (batch_run(broker, job, source, outcome))
         return;
-    }
     attend_worker(broker, job, source, output, listener, outcome, &attended);
     outcome->complete = attended_finding(&attended, job, outcome);
     if (attended.error == 0 && attended.ready && attended.result.ending == JAIL_ENDED_VIOLATION)

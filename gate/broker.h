@@ -71,7 +71,6 @@ struct listener {
 /* What became of a job. Findings include the broker's own (worker-crashed, limit-time, …). */
 struct outcome {
     tv_kind kind;
-    tv_findings findings;
     bool complete;           /* a RESULT frame came, and the worker ended clean after it; convert: all three did */
     enum frame_outcome said; /* the worker's word, if complete: DONE, or it stopped at a finding */
     bool interrupted;        /* SIGINT or SIGTERM asked us to stop */
@@ -82,7 +81,10 @@ struct outcome {
     uint64_t output_size; /* from the OUTPUT frame */
     uint32_t layers, landlock_abi;
     double seconds, cpu_seconds;
+    tv_findings findings; /* last: they are large, and what lies beyond their count is not touched */
 };
+/* As before a job. */
+void outcome_clear(struct outcome *outcome);
 
 struct broker {
     int program;              /* descriptor of the worker's executable */
@@ -109,6 +111,13 @@ void broker_namespaces(struct broker *broker);
 /* Safetensors files are checked in one worker, one after the other, and everything else in a fresh one: for one owner's
  * files (SECURITY.md). The broker is then one thread's. */
 void broker_batch(struct broker *broker);
+
+/* The file will be examined soon, by broker_run with the same job and source, in the order of these calls: a batch's
+ * worker gets it while it has others to do, up to BROKER_WINDOW in all. False where it cannot have it now: then it
+ * shall not be asked for a later one either. Nothing is owed for a call, and another one for the same file changes
+ * nothing. */
+#define BROKER_WINDOW 8
+bool broker_begin(const struct broker *broker, const struct job *job, int source);
 
 /* A broker for another thread: it has no workers ahead or kept of its own or of others, and keeps the namespaces. False
  * without memory. broker_forget_workers when that thread is done; never broker_close. */

@@ -166,7 +166,7 @@ static bool takes_index(const struct planning *planning, const char *path)
     return name_is_index(path) && (planning->options->out_dir != NULL || !name_ends(path, ".safetensors.index.json"));
 }
 
-static bool plan_entry(void *context, const struct folder_entry *entry)
+static bool plan_entry(void *context, struct folder_entry *entry)
 {
     struct planning *planning = context;
     char *path = path_join(current(planning)->path, entry->path);

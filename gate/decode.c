@@ -18,8 +18,11 @@ static const char *on_ready(struct decoder *d, struct payload *p)
     d->outcome->layers = payload_u32(p);
     d->outcome->landlock_abi = payload_u32(p);
     tv_span failed_at = payload_text(p);
+    uint64_t seed = payload_u64(p);
     if (!payload_whole(p))
         return "its size is wrong";
+    if (seed != d->job->seed)
+        return "it is of another file";
     d->ready = true;
     if (!tv_span_is(build, d->build_id)) {
         d->state = DECODE_MISFIT;
@@ -426,18 +429,33 @@ static uint64_t step(struct decoder *d, tv_span bytes, uint64_t at)
     return at;
 }
 
+static enum decode_state flood(struct decoder *d)
+{
+    d->state = DECODE_FLOOD;
+    (void)snprintf(d->why, sizeof(d->why), "the report is too long");
+    return d->state;
+}
+
 enum decode_state decoder_feed(struct decoder *d, tv_span bytes)
 {
     if (d->state != DECODE_FINE)
         return d->state;
-    if (!tv_add(d->received, bytes.size, &d->received) || d->received > d->job->limits.report_bytes) {
-        d->state = DECODE_FLOOD;
-        (void)snprintf(d->why, sizeof(d->why), "the report is too long");
-        return d->state;
-    }
+    if (!tv_add(d->received, bytes.size, &d->received) || d->received > d->job->limits.report_bytes)
+        return flood(d);
     uint64_t at = 0;
     while (d->state == DECODE_FINE && at < bytes.size)
         at = step(d, bytes, at);
+    return d->state;
+}
+
+enum decode_state decoder_take(struct decoder *d, tv_span bytes, uint64_t *used)
+{
+    *used = 0;
+    while (d->state == DECODE_FINE && !d->finished && *used < bytes.size)
+        *used = step(d, bytes, *used);
+    if (d->state == DECODE_FINE &&
+        (!tv_add(d->received, *used, &d->received) || d->received > d->job->limits.report_bytes))
+        return flood(d);
     return d->state;
 }
 

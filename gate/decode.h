@@ -41,6 +41,8 @@ void decoder_free(struct decoder *decoder);
 
 /* Takes the next bytes, cut anywhere. After any state but FINE it only repeats that state. */
 enum decode_state decoder_feed(struct decoder *decoder, tv_span bytes);
+/* The same up to the end of RESULT: what comes after *used bytes is the next file's report, if one was asked for. */
+enum decode_state decoder_take(struct decoder *decoder, tv_span bytes, uint64_t *used);
 
 /* Is the report whole: RESULT came, and nothing after it? */
 bool decoder_finished(const struct decoder *decoder);

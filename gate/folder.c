@@ -127,8 +127,8 @@ static enum folder_end tell(struct walk *walk, int fd, const char *why, int erro
 {
     struct folder_entry entry = {.path = walk->path, .target = target, .fd = fd, .error = error, .why = why};
     bool go_on = walk->visit(walk->context, &entry);
-    if (fd >= 0)
-        close(fd);
+    if (entry.fd >= 0)
+        close(entry.fd);
     return go_on ? FOLDER_DONE : FOLDER_STOPPED;
 }
 

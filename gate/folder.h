@@ -16,13 +16,14 @@
 struct folder_entry {
     const char *path;   /* relative to the tree's top */
     const char *target; /* text of the symbolic link that was met, or NULL */
-    int fd;             /* open for reading, closed after the visit; -1 where it was not opened */
+    int fd;             /* open for reading, closed after the visit unless the visitor takes it and leaves -1 here; -1
+                           where it was not opened */
     int error;          /* then: an errno, or 0 where `why` says it */
     const char *why;    /* then: static text, or NULL */
 };
 
 /* Called for each; false ends the walk. */
-typedef bool (*folder_visit)(void *context, const struct folder_entry *entry);
+typedef bool (*folder_visit)(void *context, struct folder_entry *entry);
 
 enum folder_end {
     FOLDER_DONE,

@@ -83,6 +83,7 @@ void folder_report(struct session *session, const char *path, const char *target
 void folder_report_unopened(struct session *session, struct folder_tally *tally, const struct folder_entry *entry,
                             const char *path)
 {
+    session_finish(session);
     struct examination *examination = examination_new(session);
     if (examination == NULL)
         return;

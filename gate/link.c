@@ -25,26 +25,25 @@ static int open_beneath(int top, const char *path, int flags, uint64_t resolve)
     return (int)syscall(SYS_openat2, top, path, &how, sizeof how);
 }
 
-/* The folders above `top`, as descriptors: `levels` up, then `name` in it. -1 where there is none. */
-static int open_above(int top, uint32_t levels, const char *name)
-{
-    int fd = openat(top, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    for (uint32_t i = 0; i < levels && fd >= 0; i++) {
-        int up = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        close(fd);
-        fd = up;
-    }
-    if (fd < 0)
-        return -1;
-    int found = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    close(fd);
-    return found;
-}
-
 static bool same_folder(int a, int b)
 {
     struct stat one, two;
     return fstat(a, &one) == 0 && fstat(b, &two) == 0 && one.st_dev == two.st_dev && one.st_ino == two.st_ino;
+}
+
+static int open_folder(int in, const char *name)
+{
+    return openat(in, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Is `here` what its parent calls snapshots/? Then the model's blobs/ are beside it. */
+static bool is_snapshots(int here, int above)
+{
+    int named = open_folder(above, "snapshots");
+    bool is = named >= 0 && same_folder(here, named);
+    if (named >= 0)
+        close(named);
+    return is;
 }
 
 void hub_cache_find(struct hub_cache *cache, int top)
@@ -52,18 +51,21 @@ void hub_cache_find(struct hub_cache *cache, int top)
     enum { LEVELS = 16 }; /* a revision's subfolders are few */
     cache->blobs = -1;
     cache->depth = 0;
-    /* The folder `up` levels above the top is snapshots/ if its parent calls it so. */
-    for (uint32_t up = 0; up < LEVELS && cache->blobs < 0; up++) {
-        int here = open_above(top, up, "."), named = open_above(top, up + 1, "snapshots");
-        if (here >= 0 && named >= 0 && same_folder(here, named)) {
-            cache->blobs = open_above(top, up + 1, "blobs");
-            cache->depth = up + 1;
+    int here = open_folder(top, "."); /* no folder, no cache */
+    for (uint32_t depth = 1; depth <= LEVELS && here >= 0; depth++) {
+        int above = open_folder(here, "..");
+        if (above >= 0 && is_snapshots(here, above)) {
+            cache->blobs = open_folder(above, "blobs");
+            cache->depth = depth;
         }
-        if (here >= 0)
-            close(here);
-        if (named >= 0)
-            close(named);
+        bool root = above >= 0 && same_folder(here, above);
+        close(here);
+        here = above;
+        if (cache->blobs >= 0 || root)
+            break;
     }
+    if (here >= 0)
+        close(here);
 }
 
 void hub_cache_close(struct hub_cache *cache)

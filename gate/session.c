@@ -1,12 +1,15 @@
-/* A session (session.h): one file at a time. */
+/* A session (session.h): one file after the other. */
 #define _GNU_SOURCE
 #include "session.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 
+#include "begun.h"
 #include "name.h"
 #include "reproduce.h"
 #include "vet.h"
@@ -21,11 +24,13 @@ int session_open(struct session *session)
         broker_namespaces(&session->broker);
     if (error == 0 && session->batch)
         broker_batch(&session->broker);
+    session->window = error == 0 && session->batch ? begun_window() : 1;
     return error;
 }
 
 void session_close(struct session *session)
 {
+    begun_forget(session);
     torch_close(&session->torch);
     broker_close(&session->broker);
 }
@@ -39,7 +44,8 @@ int session_exit_status(const struct session *session)
 {
     if (session->rejected)
         return 1;
-    return session->undecided || session->examined == 0 || session->print_failed ? 3 : 0;
+    const bool open = session->undecided || session->print_failed || session->begun_count > 0;
+    return open || session->examined == 0 ? 3 : 0;
 }
 
 struct job session_job(const struct session *session, enum job_kind kind)
@@ -56,13 +62,15 @@ struct job session_job(const struct session *session, enum job_kind kind)
 
 struct examination *examination_new(struct session *session)
 {
-    struct examination *examination = calloc(1, sizeof *examination);
-    if (examination == NULL)
+    struct examination *examination = malloc(sizeof *examination);
+    if (examination == NULL) {
         session->undecided = true;
-    else {
-        rows_init(&examination->rows, session->reporter.json, session->progress);
-        examination->rows.depth = session->reporter.depth;
+        return NULL;
     }
+    outcome_clear(&examination->outcome);
+    rows_init(&examination->rows, session->reporter.json, session->progress);
+    examination->rows.depth = session->reporter.depth;
+    examination->reproduce = NULL;
     return examination;
 }
 
@@ -108,8 +116,23 @@ static char *how_to_reproduce(const struct job *job, const char *path)
     return command;
 }
 
+struct job session_file_job(const struct session *session, enum job_kind kind, const char *path)
+{
+    struct job job = session_job(session, kind);
+    job.want_rows = job.want_values = kind == JOB_INSPECT;
+    job.called_safetensors = name_is_safetensors(path);
+    return job;
+}
+
 void session_examine(struct session *session, struct examination *examination, enum job_kind kind,
                      const struct input *input, const char *path)
+{
+    const struct job job = session_file_job(session, kind, path);
+    session_examine_by(session, examination, &job, input, path);
+}
+
+void session_examine_by(struct session *session, struct examination *examination, const struct job *job,
+                        const struct input *input, const char *path)
 {
     struct outcome *outcome = &examination->outcome;
     if (input->state != INPUT_FILE) {
@@ -121,13 +144,10 @@ void session_examine(struct session *session, struct examination *examination, e
     if (session->first_is_over)
         broker_expect_more(&session->broker);
     session->first_is_over = true;
-    struct job job = session_job(session, kind);
-    job.want_rows = job.want_values = kind == JOB_INSPECT;
-    job.called_safetensors = name_is_safetensors(path);
     struct listener listener = rows_listener(&examination->rows);
-    broker_run(&session->broker, &job, input->fd, -1, &listener, outcome);
+    broker_run(&session->broker, job, input->fd, -1, &listener, outcome);
     if (reproduce_wanted(outcome))
-        examination->reproduce = how_to_reproduce(&job, path);
+        examination->reproduce = how_to_reproduce(job, path);
     tv_finding_id disguise = name_disguise(path, outcome->kind);
     if (outcome->complete && disguise != TV_FIND_NONE)
         add_finding(&outcome->findings, disguise, "", tv_kind_what(outcome->kind));
@@ -174,29 +194,35 @@ void session_report(struct session *session, const struct report *report)
 }
 
 /* One file that was named by the user. */
-static void vet_file(struct session *session, enum job_kind kind, const struct input *input, const char *path)
+static void report_named(void *context, struct session *session, struct begun *begun)
 {
-    struct examination *examination = examination_new(session);
-    if (examination == NULL)
-        return;
-    session_examine(session, examination, kind, input, path);
-    enum report_of of = kind == JOB_INSPECT ? REPORT_INSPECT : REPORT_CHECK;
-    struct report report = examination_report(examination, &session->policy, of, input, path);
-    if (!examination->outcome.interrupted)
-        session_report(session, &report);
-    examination_free(examination);
+    (void)context;
+    enum report_of of = begun->job.kind == JOB_INSPECT ? REPORT_INSPECT : REPORT_CHECK;
+    struct report report = examination_report(begun->examination, &session->policy, of, &begun->input, begun->path);
+    session_report(session, &report);
+}
+
+/* A pipe may keep us waiting: not with reports that are due. */
+static void finish_before_waiting(struct session *session, const char *path)
+{
+    struct stat seen;
+    if (session->begun_count > 0 && (stat(path, &seen) != 0 || !S_ISREG(seen.st_mode)))
+        session_finish(session);
 }
 
 static void vet(struct session *session, enum job_kind kind, const char *path)
 {
     struct input input;
+    finish_before_waiting(session, path);
     input_open(&input, path, session->policy.limits.spool_bytes, session->stop);
     if (input.state == INPUT_FOLDER)
         vet_folder(session, kind, &input, path);
     else if (input.state == INPUT_FILE && kind == JOB_CHECK && name_is_index(path))
         vet_index_file(session, &input, path);
-    else if (input.state != INPUT_STOPPED)
-        vet_file(session, kind, &input, path);
+    else if (input.state != INPUT_STOPPED) {
+        session_begin(session, kind, &input, path, report_named, NULL);
+        return;
+    }
     input_close(&input);
 }
 

@@ -15,6 +15,9 @@
 #include "report.h"
 #include "rows.h"
 
+/* A file whose examination has begun and that is not reported yet. */
+struct begun;
+
 struct session {
     struct broker broker;
     struct torch_engine torch; /* opened by the caller where it is wanted (engine_torch.h) */
@@ -31,6 +34,9 @@ struct session {
     bool rejected, undecided, print_failed;
     uint64_t examined;
     bool first_is_over; /* one file was examined: there may be more */
+
+    struct begun *begun[BROKER_WINDOW]; /* in the order in which they are reported (begun.c) */
+    unsigned begun_count, window;       /* of how many at most, this one included, the next may begin */
 };
 
 /* Opens the broker and fills the policy's digest. The caller has filled policy, reporter and stop. 0, or an errno. */
@@ -41,9 +47,11 @@ void session_close(struct session *session);
 int session_exit_status(const struct session *session);
 bool session_stopped(const struct session *session);
 
-/* Checks or inspects a file or a folder, and reports. */
+/* Checks or inspects a file or a folder, and reports; in a batch the last ones' reports wait for session_finish. */
 void session_check(struct session *session, const char *path);
 void session_inspect(struct session *session, const char *path);
+/* Examines to the end, and reports, what has begun; before anything else is reported. A stop forgets it. */
+void session_finish(struct session *session);
 
 /* One file's examination: what a worker said, with what was found before and after it. On the heap: findings are large.
  */
@@ -53,13 +61,32 @@ struct examination {
     char *reproduce; /* after a crash: the command that repeats it; else NULL */
 };
 
+/* A file on its way (begun.c). `report` is told when it has been examined, unless a stop came; nobody else frees it. */
+struct begun {
+    struct input input;
+    char *path;
+    struct job job;
+    struct examination *examination;
+    void (*report)(void *context, struct session *session, struct begun *begun);
+    void *context;
+};
+/* Begins to examine the input, which then belongs to the session; the path is copied. Files are reported in this order,
+ * at the latest by session_finish, until which the context must live. */
+void session_begin(struct session *session, enum job_kind kind, const struct input *input, const char *path,
+                   void (*report)(void *context, struct session *session, struct begun *begun), void *context);
+
 /* A job for that session with a fresh seed. */
 struct job session_job(const struct session *session, enum job_kind kind);
 /* An empty one; NULL without memory, and then the session counts one undecided. Free with examination_free. */
 struct examination *examination_new(struct session *session);
 void examination_free(struct examination *examination);
-/* Runs a check or inspect job on that input, and adds what the trusted side sees: source-changed, disguises. Where the
- * input could not be opened, the one finding says why. */
+/* The job that examines a file of that path. */
+struct job session_file_job(const struct session *session, enum job_kind kind, const char *path);
+/* Runs that job on that input, and adds what the trusted side sees: source-changed, disguises. Where the input could
+ * not be opened, the one finding says why. */
+void session_examine_by(struct session *session, struct examination *examination, const struct job *job,
+                        const struct input *input, const char *path);
+/* The same in one step. */
 void session_examine(struct session *session, struct examination *examination, enum job_kind kind,
                      const struct input *input, const char *path);
 /* A report of it, judged by that policy; what `of` alone needs is the caller's to fill. */

@@ -35,6 +35,7 @@ bool vet_leaves_alone(const struct outcome *outcome, const char *path)
 static void judge_index(struct session *session, int top, const char *inside, const struct input *input,
                         const char *path, struct folder_tally *tally)
 {
+    session_finish(session);
     struct examination *examination = examination_new(session);
     struct shards shards;
     if (examination == NULL)
@@ -73,32 +74,30 @@ void vet_index_file(struct session *session, const struct input *input, const ch
     free(folder);
 }
 
-static void vet_opened(struct vetting *vetting, const struct folder_entry *entry, const char *path)
+static void report_opened(void *context, struct session *session, struct begun *begun)
 {
-    struct session *session = vetting->session;
-    struct examination *examination = examination_new(session);
-    struct input input;
-    if (examination == NULL)
-        return;
-    input_of(&input, entry->fd);
-    session_examine(session, examination, vetting->kind, &input, path);
-    if (examination->outcome.interrupted) {
-        examination_free(examination);
+    struct vetting *vetting = context;
+    if (vet_leaves_alone(&begun->examination->outcome, begun->path)) {
+        folder_report_left_alone(session, &vetting->tally, begun->examination, &begun->input, begun->path);
         return;
     }
-    if (vet_leaves_alone(&examination->outcome, path)) {
-        folder_report_left_alone(session, &vetting->tally, examination, &input, path);
-    } else {
-        enum report_of of = vetting->kind == JOB_INSPECT ? REPORT_INSPECT : REPORT_CHECK;
-        struct report report = examination_report(examination, &session->policy, of, &input, path);
-        report.target = entry->target;
-        folder_tally_add(&vetting->tally, &report.judgement);
-        session_report(session, &report);
-    }
-    examination_free(examination);
+    enum report_of of = vetting->kind == JOB_INSPECT ? REPORT_INSPECT : REPORT_CHECK;
+    struct report report = examination_report(begun->examination, &session->policy, of, &begun->input, begun->path);
+    folder_tally_add(&vetting->tally, &report.judgement);
+    session_report(session, &report);
 }
 
-static bool vet_entry(void *context, const struct folder_entry *entry)
+/* Takes the entry's descriptor. */
+static void vet_opened(struct vetting *vetting, struct folder_entry *entry, const char *path)
+{
+    struct input input;
+    input_of(&input, entry->fd);
+    entry->fd = -1;
+    input.target = entry->target == NULL ? NULL : strdup(entry->target);
+    session_begin(vetting->session, vetting->kind, &input, path, report_opened, vetting);
+}
+
+static bool vet_entry(void *context, struct folder_entry *entry)
 {
     struct vetting *vetting = context;
     char *path = path_join(vetting->folder, entry->path);
@@ -119,6 +118,7 @@ void vet_folder(struct session *session, enum job_kind kind, const struct input 
     struct vetting vetting = {.session = session, .kind = kind, .folder = path, .top = top->fd};
     folder_tally_start(&vetting.tally);
     enum folder_end end = folder_walk(top->fd, &session->policy.limits, vet_entry, &vetting);
+    session_finish(session);
     if (end != FOLDER_STOPPED)
         folder_report(session, path, top->target, &vetting.tally, end);
 }

@@ -6,10 +6,10 @@
 #include "folder.h"
 #include "session.h"
 
-/* Checks or inspects the folder that was opened as `top` and is reported as `path`. */
 /* The index of a sharded model on its own: its shards are looked for in its folder. */
 void vet_index_file(struct session *session, const struct input *input, const char *path);
 
+/* Checks or inspects the folder that was opened as `top` and is reported as `path`. */
 void vet_folder(struct session *session, enum job_kind kind, const struct input *top, const char *path);
 
 /* Is a file of a folder left alone: examined to the end, of a kind that is not judged, and with neither name nor bytes

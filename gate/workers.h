@@ -18,6 +18,12 @@ struct resident {
     int channel;
 };
 
+/* A file that the kept worker was handed, and whose report has not been heard. */
+struct given {
+    int source;
+    uint64_t seed, since; /* of its job; when its time began (attend_kept) */
+};
+
 struct workers {
     bool apart;                /* --namespaces */
     bool ahead;                /* more files will come: have the next worker ready */
@@ -25,8 +31,12 @@ struct workers {
     struct jail_budget budget; /* of the spare */
     bool batch;                /* --isolation batch */
     struct resident kept;
-    int report;     /* our end of the kept worker's pipe */
-    unsigned files; /* that the kept one has had */
+    tv_limits limits;                  /* of the jobs that the kept one takes */
+    int report;                        /* our end of the kept worker's pipe */
+    struct inbox inbox;                /* of that pipe */
+    unsigned files;                    /* that the kept one has had */
+    struct given given[BROKER_WINDOW]; /* in order */
+    unsigned given_count;
 };
 
 /* ahead.c: jail_start, or jail_start_apart where that is asked for. */
@@ -46,8 +56,10 @@ bool ahead_take(struct workers *workers, const struct job *job, char *const *arg
  * worker that is needed will be started then, and tells. */
 void ahead_start(const struct broker *broker, const struct job *job);
 
+/* batch.c: hands the file over to the worker that is kept. False where it is none for it, or there is no room. */
+bool batch_begin(const struct broker *broker, const struct job *job, int source);
 /* batch.c: the file in the worker that is kept. True if that settles it: an accept, or we were told to stop. Everything
- * else is a fresh worker's to say, with *outcome as it was. */
+ * else is a fresh worker's to say, with *outcome empty, as it was. */
 bool batch_run(const struct broker *broker, const struct job *job, int source, struct outcome *outcome);
 /* Ends the worker that is kept, if there is one. */
 void batch_end(struct workers *workers);

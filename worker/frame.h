@@ -21,7 +21,8 @@ enum { WORKER_SOURCE = 3, WORKER_OUTPUT = 4, WORKER_REPORT = 5, WORKER_SCRATCH =
 
 enum frame_type {
     FRAME_READY = 1, /* text build id, u32 layers in force (jail.h), u32 Landlock ABI, text the step at which locking
-                        down failed, or nothing: with it the worker ends */
+                        down failed, or nothing: with it the worker ends; u64 the seed that came with the file: which
+                        file this is the report of */
     FRAME_KIND,      /* u32 tv_kind */
     FRAME_FINDING,   /* u32 tv_finding_id, u64 offset, u64 a, u64 b, u32 full subject size, text subject,
                         u32 full detail size, text detail */

@@ -1,7 +1,8 @@
-/* One message, both ways (hand.h): a byte that says which descriptors come with it, then words ended by NUL. */
+/* One message, both ways (hand.h): which descriptors come with it, the seed, then words ended by NUL. */
 #include "hand.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -11,6 +12,12 @@
 
 enum { PLACES = 3 };
 static const int places[PLACES] = {WORKER_SOURCE, WORKER_OUTPUT, WORKER_REPORT}; /* ascending: hand_take needs it */
+
+/* What every message begins with; both ends are of one build. */
+struct __attribute__((packed)) head {
+    uint8_t mask; /* bit i: a descriptor for places[i] is with it */
+    uint64_t seed;
+};
 
 /* Room for the descriptors of one message, aligned as cmsg(3) asks. */
 union ancillary {
@@ -32,12 +39,10 @@ static size_t join(char *const *argv, char *bytes, size_t capacity)
     return used;
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): iov_base has no const */
-static bool send_message(int channel, char *bytes, size_t size, const int *descriptors, size_t count)
+static bool send_message(int channel, const struct iovec parts[2], const int *descriptors, size_t count)
 {
     union ancillary room;
-    struct iovec part = {bytes, size};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = 2};
     memset(&room, 0, sizeof(room));
     if (count > 0) {
         message.msg_control = room.bytes;
@@ -51,25 +56,36 @@ static bool send_message(int channel, char *bytes, size_t size, const int *descr
     do
         sent = sendmsg(channel, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);
-    return sent == (ssize_t)size;
+    return sent == (ssize_t)(parts[0].iov_len + parts[1].iov_len);
 }
 
-bool hand_over(int channel, const struct hand *hand)
+/* With those words already joined. */
+static bool hand_joined(int channel, const struct hand *hand, char *bytes, size_t size)
 {
-    char bytes[1 + HAND_BYTES] = {0};
+    struct head head = {.mask = 0, .seed = hand->seed};
     const int given[PLACES] = {hand->source, hand->output, hand->report};
     int descriptors[PLACES];
     size_t count = 0;
     for (int i = 0; i < PLACES; i++) {
         if (given[i] >= 0) {
-            bytes[0] = (char)(bytes[0] | 1 << i);
+            head.mask = (uint8_t)(head.mask | 1 << i);
             descriptors[count++] = given[i];
         }
     }
-    size_t words = join(hand->argv, bytes + 1, HAND_BYTES);
-    if (words == 0 && hand->argv != NULL)
-        return false;
-    return send_message(channel, bytes, 1 + words, descriptors, count);
+    const struct iovec parts[2] = {{&head, sizeof(head)}, {bytes, size}};
+    return send_message(channel, parts, descriptors, count);
+}
+
+static bool hand_with_words(int channel, const struct hand *hand)
+{
+    char bytes[HAND_BYTES];
+    size_t size = join(hand->argv, bytes, sizeof(bytes));
+    return size > 0 && hand_joined(channel, hand, bytes, size);
+}
+
+bool hand_over(int channel, const struct hand *hand)
+{
+    return hand->argv == NULL ? hand_joined(channel, hand, NULL, 0) : hand_with_words(channel, hand);
 }
 
 bool hand_open(void)
@@ -118,8 +134,8 @@ static bool split(struct handed *handed, size_t size)
 bool hand_take(struct handed *handed)
 {
     union ancillary room;
-    unsigned char mask = 0;
-    struct iovec parts[2] = {{&mask, 1}, {handed->bytes, HAND_BYTES}};
+    struct head first = {0, 0};
+    struct iovec parts[2] = {{&first, sizeof(first)}, {handed->bytes, HAND_BYTES}};
     struct msghdr message = {
         .msg_iov = parts, .msg_iovlen = 2, .msg_control = room.bytes, .msg_controllen = sizeof(room)};
     memset(&room, 0, sizeof(room));
@@ -127,9 +143,11 @@ bool hand_take(struct handed *handed)
     do
         size = recvmsg(WORKER_CHANNEL, &message, 0);
     while (size < 0 && errno == EINTR);
-    if (size < 1 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+    if (size < (ssize_t)sizeof(first) || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
         return false;
-    handed->bytes[size - 1] = '\0';
+    const size_t words = (size_t)size - sizeof(first);
+    handed->bytes[words] = '\0';
+    handed->seed = first.seed;
     const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
     const bool any = head != NULL && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS;
     size_t count = any ? (head->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
@@ -138,5 +156,5 @@ bool hand_take(struct handed *handed)
         return false;
     if (count > 0)
         memcpy(descriptors, CMSG_DATA(head), sizeof(int) * count);
-    return put_in_place(mask, descriptors, count) && split(handed, (size_t)size - 1);
+    return put_in_place(first.mask, descriptors, count) && split(handed, words);
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define HAND_BYTES 16384u /* of one message: the arguments of any job but the strangest */
 #define HAND_WORDS 512
@@ -18,11 +19,12 @@
 
 /* What is handed over: -1 for a descriptor that is not. */
 struct hand {
-    char *const *argv; /* NULL: the job is known */
+    char *const *argv; /* NULL: the job is known, but for its seed */
     int source, output, report;
+    uint64_t seed;
 };
 
-/* Broker side: false where it is too long, or nobody is there to take it. Never blocks. */
+/* Broker side: false where it is too long, nobody is there to take it, or too many wait already. Never blocks. */
 bool hand_over(int channel, const struct hand *hand);
 
 /* A message that was taken: its words, in its own bytes. */
@@ -30,6 +32,7 @@ struct handed {
     char bytes[HAND_BYTES + 1];
     char *words[HAND_WORDS + 1];
     int count;
+    uint64_t seed;
 };
 
 /* Worker side. Moves the socket from the source's place to WORKER_CHANNEL. */

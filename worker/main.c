@@ -18,13 +18,14 @@ struct in_force {
     const char *failed_at;
 };
 
-static void send_ready(const struct in_force *now)
+static void send_ready(const struct in_force *now, uint64_t seed)
 {
     frame_begin(&frame, FRAME_READY);
     frame_put_text(&frame, tv_span_str(TV_BUILD_ID));
     frame_put_u32(&frame, now->layers);
     frame_put_u32(&frame, now->landlock_abi);
     frame_put_text(&frame, tv_span_str(now->failed_at));
+    frame_put_u64(&frame, seed);
     frame_send(&frame, WORKER_REPORT);
 }
 
@@ -36,12 +37,12 @@ static void send_violation(int number)
     frame_send(&frame, WORKER_REPORT);
 }
 
-static struct in_force lock(enum jail_profile profile)
+static struct in_force lock(enum jail_profile profile, uint64_t seed)
 {
     struct in_force now = {0, 0, ""};
     now.layers = jail_lock(profile, &now.landlock_abi, &now.failed_at);
     if (now.layers == 0) {
-        send_ready(&now);
+        send_ready(&now, seed);
         _exit(WORKER_EXIT_UNLOCKED);
     }
     return now;
@@ -60,16 +61,17 @@ static void take_job(struct job *job)
 
 /* Many files of one owner, one after the other, each reported as if it were the only one, from
  * READY to RESULT. */
-static _Noreturn void work_through_batch(const struct job *job)
+static _Noreturn void work_through_batch(struct job *job)
 {
     static struct handed handed;
     if (!hand_open())
         _exit(WORKER_EXIT_MISUSED);
     worker_prime_for_many();
-    const struct in_force now = lock(JAIL_STRICT_BATCH);
+    const struct in_force now = lock(JAIL_STRICT_BATCH, job->seed);
     frame_hold();
     while (hand_take(&handed)) {
-        send_ready(&now);
+        job->seed = handed.seed;
+        send_ready(&now, job->seed);
         int status = worker_run(job);
         if (status != 0)
             _exit(status);
@@ -92,8 +94,9 @@ int main(int argc, char **argv)
         work_through_batch(&job);
     if (job.diagnose)
         jail_tell_violations(send_violation);
-    const struct in_force now = lock(job.feed ? JAIL_STRICT_STREAM : job.diagnose ? JAIL_STRICT_TELLING : JAIL_STRICT);
-    send_ready(&now);
+    const enum jail_profile profile = job.feed ? JAIL_STRICT_STREAM : job.diagnose ? JAIL_STRICT_TELLING : JAIL_STRICT;
+    const struct in_force now = lock(profile, job.seed);
+    send_ready(&now, job.seed);
     /* _exit: libc's farewell would make calls that are no longer allowed. */
     _exit(worker_run(&job));
 }

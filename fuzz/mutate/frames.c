@@ -77,6 +77,7 @@ static void put_ready(struct buffer *b, struct rng *rng)
     put_le(b, rng_one_in(rng, 16) ? rng_number(rng) : 7, 4);
     put_le(b, 3, 4);
     put_le(b, 0, 4);
+    put_le(b, rng_one_in(rng, 16) ? rng_number(rng) : 0, 8);
 }
 
 static void put_many(struct buffer *b, size_t count, struct rng *rng)

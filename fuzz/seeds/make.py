@@ -76,11 +76,11 @@ def result(outcome, tensors=1, digest=True):
     return frame(RESULT, u32(outcome) + u64(tensors) + u64(64) + u32(digest) + bytes(32))
 
 
-HELLO = frame(READY, text("fuzz") + u32(7) + u32(3) + text("")) + frame(KIND, u32(3))
+HELLO = frame(READY, text("fuzz") + u32(7) + u32(3) + text("") + u64(0)) + frame(KIND, u32(3))
 ROWS = (frame(TENSOR, text("layer.0.weight") + u32(17) + text("float32") + u64(64) + u64(16) + u32(2) + u64(2) + u64(2))
         + frame(METADATA, text("format") + text("pt"))
         + frame(GLOBAL, text("os") + text("system") + u32(3) + u32(1) + u64(31))
-        + frame(SHARED, text("b") + text("a")) + frame(CONTIGUOUS, text("a")) + frame(OBJECT, text("epoch") + text("int"))
+        + frame(SHARED, text("b") + text("a") + u32(0)) + frame(CONTIGUOUS, text("a")) + frame(OBJECT, text("epoch") + text("int"))
         + frame(NOTE, text("chosen: state_dict")) + frame(PROGRESS, u64(5) + u64(10)))
 
 FRAMES = {
@@ -90,8 +90,8 @@ FRAMES = {
     "every-finding": HELLO + b"".join(finding(i, b"a\"b\\c", b"\xe2\x80\xae") for i in range(1, 60)) + result(1) + b"\1\7",
     "omitted": HELLO + finding(1, b"x") * 64 + frame(OMITTED, u64(36)) + result(1) + b"\0\0",
     "hostile-texts": HELLO + frame(NOTE, text(b"\n\x9b\xc2\x9b\xed\xa0\x80\"}]")) + result(0) + b"\1\3",
-    "unlocked": frame(READY, text("fuzz") + u32(1) + u32(0) + text("seccomp")) + b"\0\0",
-    "other-build": frame(READY, text("else") + u32(7) + u32(0) + text("")) + b"\0\0",
+    "unlocked": frame(READY, text("fuzz") + u32(1) + u32(0) + text("seccomp") + u64(0)) + b"\0\0",
+    "other-build": frame(READY, text("else") + u32(7) + u32(0) + text("") + u64(0)) + b"\0\0",
     "cut": (HELLO + ROWS)[:-5] + b"\0\0",
 }
 

@@ -19,6 +19,7 @@
 static struct bytes out;
 static const char *job;
 static bool diagnosed;
+static uint64_t seed; /* of the job */
 
 static void flush(void)
 {
@@ -34,7 +35,7 @@ static void flush(void)
 
 static void ready(void)
 {
-    add_ready(&out, TV_BUILD_ID, JAIL_MANDATORY, "");
+    add_ready_of(&out, TV_BUILD_ID, JAIL_MANDATORY, "", seed);
     add_kind(&out, TV_KIND_SAFETENSORS);
     flush();
 }
@@ -58,7 +59,7 @@ static void number_note(long number)
     note(text);
 }
 
-static void wait_for_ever(void)
+static _Noreturn void wait_for_ever(void)
 {
     for (;;)
         (void)pause();
@@ -274,12 +275,32 @@ static void find_fault(void)
     flush();
 }
 
+/* A source of a batch: a letter, which says what is done with it, and a number, which a report says again. */
+struct letter {
+    char what;
+    uint8_t number;
+};
+
+static struct letter read_letter(void)
+{
+    struct letter letter;
+    if (pread(WORKER_SOURCE, &letter, sizeof(letter), 0) != sizeof(letter))
+        _exit(95);
+    return letter;
+}
+
+static void add_whole(uint64_t of, uint8_t number)
+{
+    add_ready_of(&out, TV_BUILD_ID, JAIL_MANDATORY, "", of);
+    add_kind(&out, TV_KIND_SAFETENSORS);
+    add_result_of(&out, OUTCOME_DONE, 0, number);
+}
+
 /* What the file says is done with it: kept for many, or fresh. */
 static void act_by_file(bool kept)
 {
-    char what = 0;
-    if (pread(WORKER_SOURCE, &what, 1, 0) != 1)
-        _exit(95);
+    const struct letter letter = read_letter();
+    const char what = letter.what;
     if (!kept)
         note("fresh");
     if (what == 'p') { /* a pickle is declined by the one, and examined by the other */
@@ -292,7 +313,8 @@ static void act_by_file(bool kept)
     if (kept && what == 'g')
         garbage();
     if (kept && what == 'x') { /* it says good, and goes */
-        done();
+        add_result_of(&out, OUTCOME_DONE, 0, letter.number);
+        flush();
         _exit(0);
     }
     if (kept && what == 'h')
@@ -301,11 +323,29 @@ static void act_by_file(bool kept)
         find_fault();
         return;
     }
-    done();
+    add_result_of(&out, OUTCOME_DONE, 0, letter.number);
+    if (kept && what == 't') /* twice */
+        add_whole(seed, letter.number);
+    if (kept && what == 'e') /* and of a file that it has not got */
+        add_whole(0, letter.number);
+    flush();
 }
 static void by_file(void)
 {
     act_by_file(false);
+}
+
+/* The next file first, and then this one. */
+static _Noreturn void answer_out_of_turn(struct handed *handed, struct letter letter)
+{
+    const uint64_t own = handed->seed;
+    (void)close(WORKER_SOURCE);
+    if (!hand_take(handed))
+        _exit(92);
+    add_whole(handed->seed, read_letter().number);
+    add_whole(own, letter.number);
+    flush();
+    wait_for_ever();
 }
 
 /* As the worker's own: one file after the other, each from READY to RESULT. */
@@ -315,11 +355,12 @@ static _Noreturn void work_through_batch(void)
     if (!hand_open())
         _exit(94);
     while (hand_take(&handed)) {
-        char what = 0;
-        if (pread(WORKER_SOURCE, &what, 1, 0) != 1)
-            _exit(95);
-        add_ready(&out, TV_BUILD_ID, JAIL_MANDATORY, "");
-        add_kind(&out, what == 'p' ? TV_KIND_PICKLE : TV_KIND_SAFETENSORS);
+        const struct letter letter = read_letter();
+        seed = handed.seed;
+        if (letter.what == 'o')
+            answer_out_of_turn(&handed, letter);
+        add_ready_of(&out, TV_BUILD_ID, JAIL_MANDATORY, "", seed);
+        add_kind(&out, letter.what == 'p' ? TV_KIND_PICKLE : TV_KIND_SAFETENSORS);
         act_by_file(true);
         (void)close(WORKER_SOURCE);
     }
@@ -412,6 +453,8 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         if (strncmp(argv[i], "key=", 4) == 0)
             key = argv[i] + 4;
+        if (strncmp(argv[i], "seed=", 5) == 0)
+            seed = strtoull(argv[i] + 5, NULL, 10);
         if (strcmp(argv[i], "batch=1") == 0)
             work_through_batch();
         diagnosed = diagnosed || strcmp(argv[i], "diagnose=1") == 0;

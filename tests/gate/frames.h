@@ -52,14 +52,21 @@ static inline void end_frame(struct bytes *b, size_t at)
     memcpy(b->data + at + 4, &size, sizeof(size));
 }
 
-static inline void add_ready(struct bytes *b, const char *build_id, uint32_t layers, const char *failed_at)
+static inline void add_ready_of(struct bytes *b, const char *build_id, uint32_t layers, const char *failed_at,
+                                uint64_t seed)
 {
     size_t at = begin_frame(b, FRAME_READY);
     add_text(b, build_id);
     add32(b, layers);
     add32(b, 0);
     add_text(b, failed_at);
+    add64(b, seed);
     end_frame(b, at);
+}
+
+static inline void add_ready(struct bytes *b, const char *build_id, uint32_t layers, const char *failed_at)
+{
+    add_ready_of(b, build_id, layers, failed_at, 0);
 }
 
 static inline void add_tie(struct bytes *b, const char *name, const char *kept, uint32_t rule)
@@ -195,16 +202,21 @@ static inline void add_omitted(struct bytes *b, uint64_t count)
     end_frame(b, at);
 }
 
-static inline void add_result(struct bytes *b, uint32_t word, uint32_t has_digest)
+static inline void add_result_of(struct bytes *b, uint32_t word, uint32_t has_digest, uint64_t tensors)
 {
     static const uint8_t digest[32] = {1, 2, 3};
     size_t at = begin_frame(b, FRAME_RESULT);
     add32(b, word);
-    add64(b, 3);
+    add64(b, tensors);
     add64(b, 72);
     add32(b, has_digest);
     add_bytes(b, digest, sizeof(digest));
     end_frame(b, at);
+}
+
+static inline void add_result(struct bytes *b, uint32_t word, uint32_t has_digest)
+{
+    add_result_of(b, word, has_digest, 3);
 }
 
 #endif

@@ -19,6 +19,7 @@
 #include <broker.h>
 #include <check.h>
 #include <program.h>
+#include <workers.h>
 
 /* What number 41 is called. */
 #ifdef __x86_64__
@@ -517,12 +518,17 @@ TEST(spare_dies, "a worker that dies before it gets its job is replaced, and nob
     close_broker(&broker, before);
 }
 
-/* A source of one letter. */
+/* A source of a letter and a number (fake_worker.c). */
+static int letter_of(char what, uint8_t number)
+{
+    const uint8_t bytes[] = {(uint8_t)what, number};
+    int fd = memfd_create("source", MFD_CLOEXEC);
+    CHECK(fd >= 0 && write(fd, bytes, sizeof(bytes)) == sizeof(bytes));
+    return fd;
+}
 static int letter(char what)
 {
-    int fd = memfd_create("source", MFD_CLOEXEC);
-    CHECK(fd >= 0 && write(fd, &what, 1) == 1);
-    return fd;
+    return letter_of(what, 3);
 }
 
 TEST(batch, "one worker's accepts of safetensors files are taken; whatever else it says or does, a fresh one decides")
@@ -563,6 +569,129 @@ TEST(batch_stopped, "a stop during a batch is a stop")
     CHECK(outcome.interrupted && !outcome.complete && outcome.findings.count == 0);
     stop = 0;
     (void)close(source);
+    close_broker(&broker, before);
+}
+
+/* Begins all the files that fit, runs the first, and so on: as a session does. `fresh` has an F where a fresh worker
+ * was asked. */
+static void run_window(const struct broker *broker, const char *files, const char *fresh)
+{
+    static struct job jobs[64];
+    int sources[64];
+    const size_t count = strlen(files);
+    CHECK(count == strlen(fresh) && count <= 64);
+    for (size_t i = 0; i < count; i++) {
+        jobs[i] = job_of(JOB_CHECK, "by-file");
+        jobs[i].seed = 1000 + i;
+        jobs[i].limits.wall_seconds = files[i] == 'h' ? 1 : 600;
+        sources[i] = letter_of(files[i], (uint8_t)(i + 10));
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct notes notes = {0};
+        for (size_t ahead = i; ahead < count && broker_begin(broker, &jobs[ahead], sources[ahead]); ahead++)
+            continue;
+        run_with(broker, &jobs[i], sources[i], -1, &notes);
+        (void)close(sources[i]);
+        const bool asked = strcmp(notes.all, "fresh ") == 0, bad = files[i] == 'r';
+        CHECK_MSG(asked == (fresh[i] == 'F'), "%s, file %zu: %s", files, i, notes.all);
+        CHECK_MSG(outcome.complete && strcmp(found(), bad ? "verify-failed" : "nothing") == 0, "%s, file %zu: %s (%s)",
+                  files, i, found(), detail());
+        const bool declined = files[i] == 'p';
+        CHECK_MSG(bad || declined || outcome.tensors == i + 10, "%s, file %zu: it got the report of %d", files, i,
+                  (int)outcome.tensors - 10);
+    }
+}
+
+TEST(batch_window, "files wait at the worker, and whatever it does, each gets its own report, once, and none is lost")
+{
+    static const struct {
+        const char *files, *fresh;
+    } rows[] = {
+        {"ssssssssssss", "............"}, /* more than wait at once */
+        {"sscssss", "..F...."},           /* it dies, and the others go to the next */
+        {"ccccc", "FFFFF"},               /* each of them */
+        {"ssgss", "..F.."},               /* garbage */
+        {"srsrs", ".F.F."},               /* found something: another says so */
+        {"spsps", ".F.F."},               /* declined: it stays, and goes on meanwhile */
+        {"sshss", "..F.."},               /* it never answers: the time is that file's, not the next one's */
+        {"stss", "..F."},                 /* twice: the second is nobody's, least of all the next one's */
+        {"sst", "..F"},                   /* the same with none behind it */
+        {"sess", "..F."},                 /* of a file that it has not got */
+        {"sse", "..F"},
+        {"soss", ".F.."},   /* the next one's before its own */
+        {"sxsss", "..F.."}, /* says good and goes: what it said stands, the rest is another's */
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int before = open_descriptors();
+        struct broker broker = open_broker(FAKE_WORKER);
+        stop = 0;
+        broker_batch(&broker);
+        run_window(&broker, rows[i].files, rows[i].fresh);
+        close_broker(&broker, before);
+    }
+}
+
+TEST(batch_asked_otherwise, "a file that is asked for out of order, or was begun and never asked for, harms no other")
+{
+    int before = open_descriptors();
+    struct broker broker = open_broker(FAKE_WORKER);
+    struct job jobs[4];
+    int sources[4];
+    stop = 0;
+    broker_batch(&broker);
+    for (uint8_t i = 0; i < 4; i++) {
+        jobs[i] = job_of(JOB_CHECK, "by-file");
+        jobs[i].seed = i;
+        sources[i] = letter_of('s', i);
+        CHECK(broker_begin(&broker, &jobs[i], sources[i]) && broker_begin(&broker, &jobs[i], sources[i]));
+    }
+    static const uint8_t order[] = {0, 2, 3, 1};
+    for (size_t i = 0; i < 4; i++) {
+        run_with(&broker, &jobs[order[i]], sources[order[i]], -1, NULL);
+        CHECK_MSG(outcome.complete && outcome.tensors == order[i], "file %d got %d", order[i], (int)outcome.tensors);
+    }
+    CHECK(broker_begin(&broker, &jobs[1], sources[1]));
+    jobs[0].limits.cpu_seconds = 77; /* other limits than the worker was started with: not for it */
+    CHECK(!broker_begin(&broker, &jobs[0], sources[0]));
+    run_with(&broker, &jobs[0], sources[0], -1, NULL);
+    CHECK(outcome.complete && outcome.tensors == 0);
+    for (uint8_t i = 0; i < 4; i++)
+        (void)close(sources[i]);
+    close_broker(&broker, before);
+}
+
+TEST(batch_renewed, "after as many files as a worker may have comes another, without a fresh one in between")
+{
+    int before = open_descriptors();
+    struct broker broker = open_broker(FAKE_WORKER);
+    stop = 0;
+    broker_batch(&broker);
+    for (int i = 0; i < 40; i++)
+        run_window(&broker, "ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss",
+                   "............................................................");
+    close_broker(&broker, before);
+}
+
+TEST(batch_time, "a report that is there counts, whatever the clock says and whatever became of its worker since")
+{
+    int before = open_descriptors();
+    struct broker broker = open_broker(FAKE_WORKER);
+    struct job jobs[] = {job_of(JOB_CHECK, "by-file"), job_of(JOB_CHECK, "by-file")};
+    const int sources[] = {letter_of('s', 5), letter_of('x', 6)};
+    stop = 0;
+    broker_batch(&broker);
+    for (int i = 0; i < 2; i++) {
+        jobs[i].seed = 1 + (uint64_t)i;
+        jobs[i].limits.wall_seconds = 0;
+        CHECK(broker_begin(&broker, &jobs[i], sources[i]));
+    }
+    struct pollfd ended = {.fd = broker.workers->kept.process.pidfd, .events = POLLIN};
+    CHECK(poll(&ended, 1, -1) == 1);
+    for (int i = 0; i < 2; i++) {
+        run_with(&broker, &jobs[i], sources[i], -1, NULL);
+        CHECK_MSG(outcome.complete && outcome.tensors == 5 + (uint64_t)i, "file %d: %s", i, found());
+        (void)close(sources[i]);
+    }
     close_broker(&broker, before);
 }
 

@@ -621,6 +621,59 @@ TEST(misfits, "a worker of another build, or one that is not locked, is told fro
     CHECK(once.state == DECODE_MISFIT && strstr(once.why, "Landlock") != NULL);
 }
 
+TEST(of_another_file, "READY says which file the report is of, and another's is no report")
+{
+    struct job job = write_job();
+    job.seed = UINT64_C(0x123456789abcdef0);
+    made.size = 0;
+    add_ready_of(&made, BUILD, JAIL_MANDATORY, "", job.seed);
+    decode(made.size, &job, &once);
+    CHECK(once.state == DECODE_FINE);
+    for (unsigned bit = 0; bit < 64; bit++) {
+        made.size = 0;
+        add_ready_of(&made, BUILD, JAIL_MANDATORY, "", job.seed ^ UINT64_C(1) << bit);
+        decode(made.size, &job, &once);
+        CHECK(once.state == DECODE_LIE && strcmp(once.why, "READY: it is of another file") == 0);
+    }
+}
+
+TEST(taken, "of reports one after the other each decoder takes its own, cut anywhere, and not a byte more")
+{
+    static struct outcome outcome;
+    struct job job = write_job();
+    struct decoder decoder;
+    size_t ends[3];
+    made.size = 0;
+    for (uint64_t i = 0; i < 3; i++) {
+        add_ready_of(&made, BUILD, JAIL_MANDATORY, "", i);
+        add_kind(&made, TV_KIND_SAFETENSORS);
+        add_result_of(&made, OUTCOME_DONE, 0, i + 7);
+        ends[i] = made.size;
+    }
+    for (size_t piece = 1; piece <= made.size; piece++) {
+        size_t at = 0;
+        for (uint64_t i = 0; i < 3; i++) {
+            outcome_clear(&outcome);
+            job.seed = i;
+            CHECK(decoder_init(&decoder, &job, BUILD, NULL, &outcome));
+            while (!decoder_finished(&decoder) && decoder.state == DECODE_FINE && at < made.size) {
+                const size_t left = made.size - at;
+                uint64_t used = 0;
+                (void)decoder_take(&decoder, tv_span_of(made.data + at, left < piece ? left : piece), &used);
+                at += (size_t)used;
+            }
+            CHECK_MSG(decoder_finished(&decoder) && at == ends[i] && outcome.tensors == i + 7, "piece of %zu", piece);
+            decoder_free(&decoder);
+        }
+    }
+    job.seed = 0;
+    job.limits.report_bytes = ends[0] - 1;
+    uint64_t used = 0;
+    CHECK(decoder_init(&decoder, &job, BUILD, NULL, &outcome));
+    CHECK(decoder_take(&decoder, tv_span_of(made.data, made.size), &used) == DECODE_FLOOD);
+    decoder_free(&decoder);
+}
+
 TEST(flood, "a report longer than its limit stops, though every frame of it is honest")
 {
     struct job job = write_job();

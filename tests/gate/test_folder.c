@@ -15,7 +15,7 @@
 static char told[4096];
 static size_t told_size;
 
-static bool tell(void *context, const struct folder_entry *entry)
+static bool tell(void *context, struct folder_entry *entry)
 {
     char bytes[16] = "";
     const int *stop_after = context;

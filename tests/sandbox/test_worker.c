@@ -147,7 +147,7 @@ static struct jail_process start_check(const struct broker *broker, bool ahead, 
     if (ahead) {
         int channel = -1;
         struct jail_process process = start_resident(broker, ahead_argv, -1, &channel);
-        const struct hand hand = {(char *const *)(uintptr_t)check_argv, source, -1, report};
+        const struct hand hand = {(char *const *)(uintptr_t)check_argv, source, -1, report, 0};
         CHECK(hand_over(channel, &hand) && close(channel) == 0);
         return process;
     }
