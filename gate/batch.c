@@ -84,7 +84,8 @@ bool batch_begin(const struct broker *broker, const struct job *job, int source)
         return false;
     if (is_given(workers, job, source))
         return true;
-    if (workers->given_count == BROKER_WINDOW || workers->files == FILES_MOST)
+    const unsigned most = workers->singly > 0 ? 1 : BROKER_WINDOW;
+    if (workers->given_count == most || workers->files == FILES_MOST)
         return false;
     if (workers->kept.channel < 0 && !start(broker, job, workers))
         return false;
@@ -103,6 +104,16 @@ static bool is_next(const struct broker *broker, const struct job *job, int sour
     if (workers->given_count == 0)
         (void)batch_begin(broker, job, source);
     return workers->given_count > 0 && is_of(&workers->given[0], job, source);
+}
+
+/* A worker that hangs or dies may have held back what it knew of files before the one that is to blame. Alone, that one
+ * takes nobody's time but its own. */
+static void be_careful(struct workers *workers, bool went_wrong)
+{
+    if (went_wrong)
+        workers->singly = BROKER_WINDOW;
+    else if (workers->singly > 0)
+        workers->singly--;
 }
 
 /* Takes the file from the head of those that were handed over. The next one's time begins at the earliest now, when
@@ -142,6 +153,7 @@ bool batch_run(const struct broker *broker, const struct job *job, int source, s
     const struct attend_kept kept = {&workers->kept.process, workers->report, &workers->inbox, since};
     attend_kept(broker, &batch, &kept, outcome, &attended);
     forget_first(workers);
+    be_careful(workers, !attended.finished);
     bool stays = behaved(workers, &attended, outcome);
     outcome->complete = stays && outcome->said == OUTCOME_DONE;
     outcome->seconds = (double)(attend_clock() - since) / 1e6;

@@ -56,8 +56,18 @@ static void finish_first(struct session *session)
     offer(session);
 }
 
+/* The worker has all of them now, and goes on with the other half while the next ones are opened. One by one, each side
+ * would go to sleep and be woken for each file. */
+static void finish_half(struct session *session)
+{
+    offer(session);
+    for (unsigned left = session->window / 2; session->begun_count > left;)
+        finish_first(session);
+}
+
 void session_finish(struct session *session)
 {
+    offer(session);
     while (session->begun_count > 0 && !session_stopped(session))
         finish_first(session);
     begun_forget(session);
@@ -80,7 +90,6 @@ void session_begin(struct session *session, enum job_kind kind, const struct inp
     }
     *begun = (struct begun){*input, copy, session_file_job(session, kind, path), examination, report, context};
     session->begun[session->begun_count++] = begun;
-    offer(session);
     if (session->begun_count >= session->window)
-        finish_first(session);
+        finish_half(session);
 }

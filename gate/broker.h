@@ -116,7 +116,7 @@ void broker_batch(struct broker *broker);
  * worker gets it while it has others to do, up to BROKER_WINDOW in all. False where it cannot have it now: then it
  * shall not be asked for a later one either. Nothing is owed for a call, and another one for the same file changes
  * nothing. */
-#define BROKER_WINDOW 8
+#define BROKER_WINDOW 16
 bool broker_begin(const struct broker *broker, const struct job *job, int source);
 
 /* A broker for another thread: it has no workers ahead or kept of its own or of others, and keeps the namespaces. False

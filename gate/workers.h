@@ -37,6 +37,7 @@ struct workers {
     unsigned files;                    /* that the kept one has had */
     struct given given[BROKER_WINDOW]; /* in order */
     unsigned given_count;
+    unsigned singly; /* so many files are handed over one at a time, since a kept worker went wrong */
 };
 
 /* ahead.c: jail_start, or jail_start_apart where that is asked for. */

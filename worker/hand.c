@@ -131,7 +131,7 @@ static bool split(struct handed *handed, size_t size)
     return true;
 }
 
-bool hand_take(struct handed *handed)
+static bool take(struct handed *handed, int flags)
 {
     union ancillary room;
     struct head first = {0, 0};
@@ -141,7 +141,7 @@ bool hand_take(struct handed *handed)
     memset(&room, 0, sizeof(room));
     ssize_t size = -1;
     do
-        size = recvmsg(WORKER_CHANNEL, &message, 0);
+        size = recvmsg(WORKER_CHANNEL, &message, flags);
     while (size < 0 && errno == EINTR);
     if (size < (ssize_t)sizeof(first) || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
         return false;
@@ -157,4 +157,14 @@ bool hand_take(struct handed *handed)
     if (count > 0)
         memcpy(descriptors, CMSG_DATA(head), sizeof(int) * count);
     return put_in_place(first.mask, descriptors, count) && split(handed, words);
+}
+
+bool hand_take(struct handed *handed)
+{
+    return take(handed, 0);
+}
+
+bool hand_take_now(struct handed *handed)
+{
+    return take(handed, MSG_DONTWAIT);
 }

@@ -40,6 +40,8 @@ bool hand_open(void);
 /* Waits for a message, and puts its descriptors where they belong; those places must be free. False where nobody will
  * send one any more. */
 bool hand_take(struct handed *handed);
+/* The same where a message is there already; false also where none is yet: then hand_take says which it is. */
+bool hand_take_now(struct handed *handed);
 /* After it no descriptor but those of the job is left. */
 bool hand_close(void);
 

@@ -12,7 +12,8 @@
 
 #include "jobs_internal.h"
 
-#define RANK_MOST 64u /* of the frames and of the walks, whatever the limit says */
+#define WHOLE_BYTES (16u << 10) /* of a file that is read in one piece */
+#define RANK_MOST   64u         /* of the frames and of the walks, whatever the limit says */
 
 /* Above this, memory is mapped and given back to the system when freed. Fixed, because malloc would raise it. */
 #define MAP_FROM (256 << 10)
@@ -171,6 +172,23 @@ static bool changed(const struct stat *before, const struct stat *after)
            before->st_mtim.tv_nsec != after->st_mtim.tv_nsec;
 }
 
+/* A small file is read once: every reader sees the same bytes of it, and the kernel is asked once. What writes or
+ * compares reads as it would read a large one. */
+static tv_status open_source(struct run *run, uint64_t size)
+{
+    static uint8_t whole[WHOLE_BYTES];
+    const enum job_kind kind = run->job->kind;
+    run->source = (struct source){.fd = WORKER_SOURCE, .size = size};
+    if (size > sizeof(whole)) /* what was said of others does not wait for a large one */
+        frame_flush(WORKER_REPORT);
+    if (size > sizeof(whole) || (kind != JOB_CHECK && kind != JOB_INSPECT && kind != JOB_JUDGE))
+        return TV_OK;
+    tv_status status = source_read(&run->source, 0, whole, size);
+    if (status == TV_OK)
+        run->source = source_of_memory(tv_span_of(whole, (size_t)size));
+    return status;
+}
+
 /* The job on the descriptor; the self-test has none. */
 static tv_status run_on_source(struct run *run, int *error)
 {
@@ -185,8 +203,11 @@ static tv_status run_on_source(struct run *run, int *error)
         report_kind(run);
         return TV_IO;
     }
-    run->source = (struct source){.fd = WORKER_SOURCE, .size = (uint64_t)before.st_size};
-    tv_status status = examine(run);
+    tv_status status = open_source(run, (uint64_t)before.st_size);
+    if (status == TV_OK)
+        status = examine(run);
+    else
+        report_kind(run);
     *error = errno;
     if (!look_at(WORKER_SOURCE, &after) || !changed(&before, &after))
         return status;
@@ -200,7 +221,7 @@ int worker_run(const struct job *job)
     static struct job own;
     enum frame_outcome outcome = OUTCOME_FAILED;
     int error = 0;
-    memset(&run, 0, offsetof(struct run, frame)); /* a worker that is kept runs many */
+    memset(&run, 0, offsetof(struct run, findings.items)); /* a worker that is kept runs many */
     own = *job;
     if (own.limits.rank > RANK_MOST)
         own.limits.rank = RANK_MOST;

@@ -19,12 +19,12 @@ struct run {
     struct received *received; /* of a job on a feed; else NULL */
     struct source source;
     tv_kind kind;
-    tv_findings findings;
     uint64_t tensors, data_bytes; /* for RESULT */
     bool has_digest;
     uint8_t digest[DIGEST_BYTES];
-    uint64_t told;          /* bytes done when PROGRESS was last sent */
-    struct frame_out frame; /* the last: it is large, and needs no clearing */
+    uint64_t told;        /* bytes done when PROGRESS was last sent */
+    tv_findings findings; /* from its items on nothing needs clearing, and all is large */
+    struct frame_out frame;
 };
 
 /* jobs_report.c: one frame each. */

@@ -11,6 +11,8 @@
 #include "job.h"
 #include "jobs.h"
 
+#define REPORTS_TOGETHER 8
+
 static struct frame_out frame;
 
 struct in_force {
@@ -59,6 +61,17 @@ static void take_job(struct job *job)
         _exit(WORKER_EXIT_MISUSED);
 }
 
+/* What is said of small files goes out together as long as more are there: the broker need not wake up for each. */
+static bool take_next(struct handed *handed)
+{
+    static unsigned unsent;
+    if (++unsent < REPORTS_TOGETHER && hand_take_now(handed))
+        return true;
+    unsent = 0;
+    frame_flush(WORKER_REPORT);
+    return hand_take(handed);
+}
+
 /* Many files of one owner, one after the other, each reported as if it were the only one, from
  * READY to RESULT. */
 static _Noreturn void work_through_batch(struct job *job)
@@ -69,14 +82,13 @@ static _Noreturn void work_through_batch(struct job *job)
     worker_prime_for_many();
     const struct in_force now = lock(JAIL_STRICT_BATCH, job->seed);
     frame_hold();
-    while (hand_take(&handed)) {
+    while (take_next(&handed)) {
         job->seed = handed.seed;
         send_ready(&now, job->seed);
         int status = worker_run(job);
         if (status != 0)
             _exit(status);
         (void)close(WORKER_SOURCE);
-        frame_flush(WORKER_REPORT);
     }
     _exit(0);
 }

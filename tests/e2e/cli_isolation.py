@@ -16,6 +16,13 @@ class Isolation(Case):
         self.assertEqual(lines[1].stderr, b"")
         return lines[1].stdout.splitlines()
 
+    def good_files(self, count):
+        """00.safetensors and on: of the corpus, good ones and some that are not."""
+        source = os.path.join(SOURCE, "corpus", "safetensors")
+        found = sorted(os.path.join(folder, name) for folder, _, names in os.walk(source) for name in names)
+        for at, path in enumerate(found[:count]):
+            shutil.copy(path, self.path(f"{at:02}.safetensors"))
+
     def test_the_corpus(self):
         corpus = os.path.join(SOURCE, "corpus")
         self.assertGreater(len(self.both(os.path.join(corpus, "safetensors"))), 500)
@@ -29,6 +36,29 @@ class Isolation(Case):
         for path in found[:120]:
             shutil.copy(path, self.path(os.path.basename(path)))
         self.both(".")
+
+    def test_whatever_is_named(self):
+        """In the order in which it was named: files, folders, indexes, links, what is not there, and a pipe."""
+        self.good_files(30)
+        os.mkdir(self.path("folder"))
+        shutil.copy(self.path("00.safetensors"), self.path("folder/a.safetensors"))
+        os.symlink("a.safetensors", self.path("folder/b.safetensors"))
+        os.symlink("nothing", self.path("folder/c.safetensors"))
+        self.put("model.safetensors.index.json", b'{"weight_map":{"a":"00.safetensors"}}')
+        names = [f"{at:02}.safetensors" for at in range(30)]
+        mixed = [*names[:5], "missing.safetensors", *names[5:9], "folder", *names[9:15], "model.safetensors.index.json",
+                 *names[15:], "/dev/null", names[0], "folder"]
+        lines = self.both(*mixed)
+        self.assertEqual(len(lines), len(mixed) + 2 * 3)
+
+    def test_few_descriptors(self):
+        """A batch holds files open that it has begun; where few may be open, it has but one."""
+        self.good_files(40)
+        for limit in (20, 40, 70):
+            lines = [tensorvet("check", "--isolation", how, "--format", "json", "--reproducible", ".", cwd=self.folder,
+                               prefix=("prlimit", f"--nofile={limit}:{limit}")).stdout for how in ("file", "batch")]
+            self.assertEqual(lines[0], lines[1])
+            self.assertGreater(lines[1].count(b'"accept"'), 10)
 
     def test_namespaces(self):
         files = os.path.join(SOURCE, "corpus", "checkpoints", "real", "torch-1.13")

@@ -357,6 +357,11 @@ static _Noreturn void work_through_batch(void)
     while (hand_take(&handed)) {
         const struct letter letter = read_letter();
         seed = handed.seed;
+        if (letter.what == 'w') { /* withholds its report until the next one's */
+            add_whole(seed, letter.number);
+            (void)close(WORKER_SOURCE);
+            continue;
+        }
         if (letter.what == 'o')
             answer_out_of_turn(&handed, letter);
         add_ready_of(&out, TV_BUILD_ID, JAIL_MANDATORY, "", seed);

@@ -610,6 +610,8 @@ TEST(batch_window, "files wait at the worker, and whatever it does, each gets it
         {"ssssssssssss", "............"}, /* more than wait at once */
         {"sscssss", "..F...."},           /* it dies, and the others go to the next */
         {"ccccc", "FFFFF"},               /* each of them */
+        {"swss", "...."},                 /* it reports of two at once */
+        {"swcs", ".FF."},                 /* and dies before it does */
         {"ssgss", "..F.."},               /* garbage */
         {"srsrs", ".F.F."},               /* found something: another says so */
         {"spsps", ".F.F."},               /* declined: it stays, and goes on meanwhile */
@@ -657,6 +659,28 @@ TEST(batch_asked_otherwise, "a file that is asked for out of order, or was begun
     CHECK(outcome.complete && outcome.tensors == 0);
     for (uint8_t i = 0; i < 4; i++)
         (void)close(sources[i]);
+    close_broker(&broker, before);
+}
+
+TEST(batch_careful, "after a worker that went wrong files go singly for a while: only the one to blame takes its time")
+{
+    int before = open_descriptors();
+    struct broker broker = open_broker(FAKE_WORKER);
+    struct job jobs[2] = {job_of(JOB_CHECK, "by-file"), job_of(JOB_CHECK, "by-file")};
+    int bad = letter('c'), sources[2] = {letter('s'), letter('s')};
+    stop = 0;
+    jobs[1].seed = 1;
+    broker_batch(&broker);
+    run_with(&broker, &jobs[0], bad, -1, NULL);
+    for (int i = 0; i < BROKER_WINDOW; i++) {
+        CHECK(broker_begin(&broker, &jobs[0], sources[0]) && !broker_begin(&broker, &jobs[1], sources[1]));
+        run_with(&broker, &jobs[0], sources[0], -1, NULL);
+        CHECK(outcome.complete);
+    }
+    CHECK(broker_begin(&broker, &jobs[0], sources[0]) && broker_begin(&broker, &jobs[1], sources[1]));
+    (void)close(bad);
+    (void)close(sources[0]);
+    (void)close(sources[1]);
     close_broker(&broker, before);
 }
 
