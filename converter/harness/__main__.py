@@ -6,11 +6,7 @@ Descriptor 3 is the control socket of the broker; there is no other but 0 to 2.
 """
 import sys
 
-import tv_prepare
-
-LOCK, MODULES = sys.argv[1], sys.argv[2:]
+import tv_zygote
 
 if __name__ == "__main__":
-    tv_prepare.settle()
-    import tv_zygote  # after settle(): from here on, modules that torch needs are found
-    tv_zygote.serve(LOCK, MODULES)
+    tv_zygote.serve(sys.argv[1], sys.argv[2:])

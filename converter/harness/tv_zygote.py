@@ -13,6 +13,8 @@ import os
 import socket
 import sys
 
+import tv_prepare
+
 CONTROL = 3
 FAR = 64  # descriptors out of the way of 3 to 6
 
@@ -33,6 +35,7 @@ def say(control, text, descriptors=()):
 def import_all(modules):
     """Imports torch, what it may need later, and what the user trusts; says what went wrong, or nothing."""
     try:
+        tv_prepare.settle(modules)
         import torch
     except ModuleNotFoundError as error:
         return f"missing {error.name} is not installed for {sys.executable}"

@@ -2,10 +2,12 @@
 
 Run by a Python that has torch; the command uses that very Python.
 """
+import glob
 import json
 import os
 import subprocess
 import sys
+import textwrap
 
 from support import Case, corpus_file, ids, main, manifest, one_report, read_safetensors, report, skip, tensorvet
 
@@ -148,6 +150,58 @@ class Engine(Case):
         self.assertEqual((status, line["verdict"], ids(line)), (3, "undecided", ["torch-missing"]))
         done = tensorvet("convert", path, "-o", self.path("o.safetensors"), "--engine", "torch", "--python", "/nowhere/python")
         self.assertEqual(done.returncode, 3)
+
+    def environment_beside(self, pth):
+        """A virtual environment without packages of its own, but for that .pth file; its Python."""
+        folder = self.path("venv")
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True, capture_output=True)
+        packages, = glob.glob(folder + "/lib/python3.*/site-packages")
+        with open(packages + "/beside.pth", "w", encoding="utf-8") as file:
+            file.write(pth)
+        return folder + "/bin/python", packages
+
+    def test_torch_by_a_path_file(self):
+        """The environment names where torch lies; its .pth file prints, too, which must not be taken for an answer."""
+        python, _ = self.environment_beside(os.path.dirname(os.path.dirname(torch.__file__)) +
+                                            "\nimport sys; print('/nowhere')\n")
+        path = self.save({"a": torch.ones(1)})
+        status, line = one_report("convert", path, "-o", self.path("o.safetensors"), "--engine", "torch", "--python", python)
+        self.assertEqual((status, ids(line, "error")), (0, []), line["findings"])
+        self.assertIn(torch.__version__, line["engine_version"])
+
+    def test_packages_by_an_import_hook(self):
+        """As editable installs have them: code in a .pth file, and no path."""
+        hook = textwrap.dedent("""
+            import sys
+            from importlib.util import spec_from_file_location
+            class Finder:
+                @staticmethod
+                def find_spec(name, path=None, target=None):
+                    folder = PLACES.get(name)
+                    return folder and spec_from_file_location(name, folder + "/__init__.py", submodule_search_locations=[folder])
+            sys.meta_path.append(Finder)
+            """)
+        os.makedirs(self.path("source/edited"))
+        with open(self.path("source/edited/__init__.py"), "w", encoding="utf-8") as file:
+            file.write("number = 1\n")
+        python, packages = self.environment_beside("import the_hook\n")
+        with open(packages + "/torch.pth", "w", encoding="utf-8") as file:
+            file.write(os.path.dirname(os.path.dirname(torch.__file__)))
+        with open(packages + "/the_hook.py", "w", encoding="utf-8") as file:
+            file.write(f"PLACES = {{'edited': {self.path('source/edited')!r}}}\n{hook}")
+        path = self.save({"a": torch.ones(1)})
+        status, line = one_report("convert", path, "-o", self.path("o.safetensors"), "--engine", "torch", "--python", python,
+                                  "--preload", "edited")
+        self.assertEqual((status, ids(line, "error")), (0, []), line["findings"])
+
+    def test_the_folder_we_are_in_has_no_say(self):
+        """Modules beside the checkpoint are not those that are imported, neither by the harness nor by who is asked."""
+        path = self.save({"a": torch.ones(1)})
+        for name in ("torch", "os", "site", "sitecustomize", "importlib", "tv_wire", "subprocess", "socket"):
+            self.put(name + ".py", b"raise SystemExit('imported from the folder of the checkpoint')")
+        status, line = one_report("convert", path, "-o", self.path("o.safetensors"), *ENGINE, cwd=self.folder,
+                                  env={**os.environ, "PYTHONPATH": self.folder, "PYTHONHOME": self.folder})
+        self.assertEqual((status, ids(line, "error")), (0, []), line["findings"])
 
     def test_usage(self):
         path = self.save({"a": torch.ones(1)})
