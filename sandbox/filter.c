@@ -2,8 +2,8 @@
  * Promises: allow or answer what a row says, kill the process for everything else; nothing partial on failure. */
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "filter.h"
 
@@ -55,12 +55,12 @@ const struct profile_call *profile_python_calls(uint32_t *count)
 }
 
 /* exact: libseccomp refuses a rule rather than rewrite it for an architecture that lacks the call. */
-static int add_call(scmp_filter_ctx filter, const struct profile_call *call)
+static int add_call(scmp_filter_ctx filter, const struct profile_call *call, uint32_t own)
 {
     struct scmp_arg_cmp compare[2];
     for (uint32_t i = 0; i < call->count; i++) {
         const struct profile_condition *c = &call->conditions[i];
-        uint64_t value = c->own_pid ? (uint64_t)getpid() : c->value;
+        uint64_t value = c->own_pid ? own : c->value;
         compare[i] =
             (struct scmp_arg_cmp){.arg = c->argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = c->mask, .datum_b = value};
     }
@@ -91,25 +91,35 @@ static int set_architecture(scmp_filter_ctx filter, uint32_t architecture)
     return error != 0 ? error : seccomp_arch_remove(filter, SCMP_ARCH_NATIVE);
 }
 
-scmp_filter_ctx filter_make(enum jail_profile profile, uint32_t architecture, int *error)
+static int add_calls(scmp_filter_ctx filter, const struct filter_wish *wish)
 {
-    *error = ENOMEM;
-    const bool telling = profile == JAIL_STRICT_TELLING || profile == JAIL_PYTHON_TELLING;
+    const enum jail_profile profile = wish->profile;
     const uint32_t rows = 1u << (profile == JAIL_STRICT_TELLING   ? JAIL_STRICT
                                  : profile == JAIL_PYTHON_TELLING ? JAIL_PYTHON
                                                                   : profile);
     uint32_t count = 0;
+    int failed = 0;
     const struct profile_call *table = rows_of(profile, &count);
+    for (uint32_t i = 0; failed == 0 && i < count; i++) {
+        const bool left_out = wish->without != NULL && strcmp(wish->without, table[i].name) == 0;
+        if ((table[i].profiles & rows) != 0 && !left_out)
+            failed = add_call(filter, &table[i], wish->own);
+    }
+    return failed;
+}
+
+scmp_filter_ctx filter_make(const struct filter_wish *wish, int *error)
+{
+    *error = ENOMEM;
+    const bool telling = wish->profile == JAIL_STRICT_TELLING || wish->profile == JAIL_PYTHON_TELLING;
     scmp_filter_ctx filter = seccomp_init(telling ? SCMP_ACT_TRAP : SCMP_ACT_KILL_PROCESS);
     if (filter == NULL)
         return NULL;
     int failed = set_attributes(filter);
     if (failed == 0)
-        failed = set_architecture(filter, architecture);
-    for (uint32_t i = 0; failed == 0 && i < count; i++) {
-        if ((table[i].profiles & rows) != 0)
-            failed = add_call(filter, &table[i]);
-    }
+        failed = set_architecture(filter, wish->architecture);
+    if (failed == 0)
+        failed = add_calls(filter, wish);
     if (failed != 0) {
         seccomp_release(filter);
         *error = -failed;

@@ -10,7 +10,7 @@
 struct profile_condition {
     uint8_t argument;
     uint64_t mask, value; /* (argument & mask) == value */
-    bool own_pid;         /* the value is the process's own number, as it is when the filter is made */
+    bool own_pid;         /* the value is the process's own number */
 };
 
 struct profile_call {
@@ -28,9 +28,15 @@ const struct profile_call *profile_calls(uint32_t *count);
 /* The rows of profile-python.def. */
 const struct profile_call *profile_python_calls(uint32_t *count);
 
-/* The filter of that profile for that architecture (0: this machine's): what is not in the table kills the process
- * (the TELLING ones: raises SIGSYS), and so does another architecture. NULL, with *error an errno, where libseccomp
- * refuses. seccomp_release it. */
-scmp_filter_ctx filter_make(enum jail_profile profile, uint32_t architecture, int *error);
+struct filter_wish {
+    enum jail_profile profile;
+    uint32_t architecture; /* 0: this machine's */
+    uint32_t own;          /* the number of the process that it is for, where a row asks for it */
+    const char *without;   /* a call whose rows are left out, for tests that ask what it is there for; else NULL */
+};
+
+/* The filter of that profile: what is not in the table kills the process (the TELLING ones: raises SIGSYS), and so does
+ * another architecture. NULL, with *error an errno, where libseccomp refuses. seccomp_release it. */
+scmp_filter_ctx filter_make(const struct filter_wish *wish, int *error);
 
 #endif

@@ -121,7 +121,8 @@ static void export_program(scmp_filter_ctx filter, struct program *program)
 static void make_program(enum jail_profile profile, uint32_t arch, struct program *program)
 {
     int error = 0;
-    scmp_filter_ctx filter = filter_make(profile, arch, &error);
+    const struct filter_wish wish = {.profile = profile, .architecture = arch};
+    scmp_filter_ctx filter = filter_make(&wish, &error);
     CHECK_MSG(filter != NULL, "%s", strerror(error));
     export_program(filter, program);
     seccomp_release(filter);

@@ -90,7 +90,8 @@ static size_t arguments(uint64_t (*sets)[6])
 static void make_program(enum jail_profile profile, struct program *program)
 {
     int error = 0, fd = memfd_create("filter", MFD_CLOEXEC);
-    scmp_filter_ctx filter = filter_make(profile, SCMP_ARCH_X86_64, &error);
+    const struct filter_wish wish = {.profile = profile, .architecture = SCMP_ARCH_X86_64, .own = (uint32_t)getpid()};
+    scmp_filter_ctx filter = filter_make(&wish, &error);
     CHECK(filter != NULL && fd >= 0 && seccomp_export_bpf(filter, fd) == 0);
     ssize_t size = pread(fd, program->code, sizeof(program->code), 0);
     CHECK(size > 0 && (size_t)size % sizeof(struct sock_filter) == 0);
@@ -127,6 +128,24 @@ TEST(python, "every number on three architectures, as the table here says")
 TEST(python_telling, "the same, but a violation raises SIGSYS")
 {
     sweep(JAIL_PYTHON_TELLING);
+}
+
+/* What is put on is the program that the build made, with this process's number in it. */
+TEST(as_put_on, "the build's programs are those that libseccomp makes here and now")
+{
+    static const enum jail_profile profiles[] = {JAIL_PYTHON, JAIL_PYTHON_TELLING};
+    static struct program made;
+    static struct sock_filter code[FILTER_MOST];
+    if (seccomp_arch_native() != SCMP_ARCH_X86_64)
+        skip_test("the programs here are of x86-64");
+    for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++) {
+        make_program(profiles[i], &made);
+        CHECK(filter_program(profiles[i], (uint32_t)getpid(), code) == made.count);
+        CHECK(memcmp(code, made.code, made.count * sizeof(code[0])) == 0);
+        CHECK(filter_program(profiles[i], (uint32_t)getppid(), code) == made.count);
+        CHECK(memcmp(code, made.code, made.count * sizeof(code[0])) != 0);
+    }
+    CHECK(filter_program(JAIL_PROFILE_COUNT, 1, code) == 0);
 }
 
 /* No row gives executable memory, and every row that allows says why. */
