@@ -17,6 +17,7 @@ import tv_prepare
 
 CONTROL = 3
 FAR = 64  # descriptors out of the way of 3 to 6
+MANY = 8  # children after which there will probably be more (tv_pages.py)
 
 # What decoding needs sooner or later, and torch has not imported by itself: afterwards nothing more can be.
 EARLY = ("encodings.latin_1", "encodings.ascii", "encodings.utf_8", "encodings.utf_16", "encodings.idna", "_codecs",
@@ -106,12 +107,17 @@ def serve(lock_path, modules):
         say(control, f"failed {failure}")
         return
     import torch
+    import tv_pages
     say(control, f"ready {sys.version.split()[0]} {torch.__version__}")
+    children = 0
     while True:
         data, descriptors, _, _ = socket.recv_fds(control, 4096, 2)
         verb, _, text = data.decode("ascii").partition(" ")
         if verb == "run" and len(descriptors) == 2:
             run(control, lock, text, descriptors)
+            children += 1
+            if children == MANY:
+                tv_pages.collapse()
         elif verb == "again":
             # -I -S -B -X utf8 FOLDER: as it was started, and the control socket stays open.
             os.set_inheritable(CONTROL, True)
