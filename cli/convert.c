@@ -44,6 +44,8 @@ static int judge_usage(const struct settings *settings)
                            "--python, --densify, --dequantize, --preload and --allow-code need --engine torch");
     if (torch->wanted && convert->disarm)
         return usage_error(command, "--disarm is the native engine's: leave out --engine torch");
+    if (torch->wanted && convert->extras != NULL) /* the feed has their types and no more */
+        return usage_error(command, "--save-extras is the native engine's: leave out --engine torch");
     if (convert->output != NULL && settings->count > 1)
         return usage_error(command, "-o takes one input; --out-dir takes many");
     if (convert->output != NULL && (is_folder(convert->output) || name_ends(convert->output, "/")))

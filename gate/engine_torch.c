@@ -22,7 +22,6 @@
 #define STOP_LOOK_MS 100
 #define IMPORT_MS    300000u /* torch from a cold network disk */
 #define START_MS     60000u
-#define RENEW_AFTER  500u
 #define FIXED_ARGS   9
 
 static void fail(struct torch_engine *engine, tv_finding_id id, const char *why, const char *more)
@@ -197,7 +196,7 @@ static void understand(struct torch_engine *engine, char *line)
         (void)snprintf(engine->version, sizeof(engine->version), "torch %.80s, Python %.80s",
                        torch == NULL ? "?" : torch, python);
         engine->state = TORCH_READY;
-        engine->served = 0;
+        engine->files = 0;
     } else if (strncmp(line, missing, sizeof(missing) - 1) == 0) {
         fail(engine, TV_FIND_TORCH_MISSING, line + sizeof(missing) - 1, "");
     } else {
@@ -251,7 +250,6 @@ bool torch_start(struct torch_engine *engine, const char *what, int source, int 
         fail(engine, TV_FIND_TORCH_FAILED, "it could not start a child", "");
         return false;
     }
-    engine->served++;
     child->running = true;
     return true;
 }
@@ -309,8 +307,6 @@ bool torch_end(struct torch_engine *engine, struct torch_child *child, unsigned 
     child->running = false;
     if (!child->ended.known)
         fail(engine, TV_FIND_TORCH_FAILED, "it did not say how a child ended", "");
-    else if (engine->served >= RENEW_AFTER)
-        torch_renew(engine);
     return killed;
 }
 
@@ -318,6 +314,12 @@ void torch_renew(struct torch_engine *engine)
 {
     if (engine->state == TORCH_READY)
         engine->state = send_line(engine, "again", NULL, 0) ? TORCH_STARTING : TORCH_DEAD;
+}
+
+void torch_file_done(struct torch_engine *engine)
+{
+    if (++engine->files >= TORCH_FILES)
+        torch_renew(engine);
 }
 
 /* Runs a child that tries that (tv_child.py). False where it could not be started. */

@@ -30,7 +30,7 @@ struct torch_engine {
     enum torch_state state;
     struct jail_process zygote;
     int control;
-    unsigned served;
+    unsigned files;              /* since it was started */
     char python[TORCH_TEXT * 4]; /* the path that is run */
     char version[TORCH_TEXT];    /* READY: "torch 2.13.0, Python 3.11.2" */
     tv_finding_id failure;       /* DEAD: why, and what it said */
@@ -62,8 +62,11 @@ struct torch_child {
 bool torch_start(struct torch_engine *engine, const char *what, int source, int stream, struct torch_child *child);
 /* Waits for its end; kills it after that many milliseconds. True if it had to be killed. */
 bool torch_end(struct torch_engine *engine, struct torch_child *child, unsigned patience_ms);
-/* Has the Python start anew: after a violation, and after many files. */
+/* Has the Python start anew: after a violation. */
 void torch_renew(struct torch_engine *engine);
+/* Counts a file that it was started for; after so many the Python starts anew too. */
+enum { TORCH_FILES = 500 };
+void torch_file_done(struct torch_engine *engine);
 
 /* Does the lock hold in that Python? Two children try what they must not: to open a file, and a socket. `null` is
  * /dev/null; `found` receives a line for people. */

@@ -177,8 +177,11 @@ static void run_fed(void *context, const struct job *job, int source, int output
                   (outcome->complete && outcome->said == OUTCOME_DONE && !job->plan_only);
     bool killed = torch_end(by->engine, &child, ending ? PATIENCE_MS : 0);
     bool by_us = killed && WIFSIGNALED(child.ended.status) && WTERMSIG(child.ended.status) == SIGKILL;
-    if (child.ended.known && !by_us)
+    if (!child.ended.known) {
+        add_instead(outcome, TV_FIND_WORKER_KILLED, "", 0); /* the zygote is gone: that is nothing against the file */
+    } else if (!by_us) {
         judge_end(by, job, source, &child.ended, outcome);
+    }
 }
 
 static bool is_of_globals(const tv_finding *finding)
@@ -259,6 +262,7 @@ void torch_convert(struct torch_engine *engine, const struct broker *broker, con
                 run_fed(&by, &fed, source, output, listener, outcome);
             else
                 broker_convert_by(broker, &way, &fed, source, output, listener, outcome);
+            torch_file_done(engine);
             outcome->seconds += look->seconds;
             put_first(&look->findings, outcome, room);
         } else if (look->complete) {

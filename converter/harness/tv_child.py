@@ -6,6 +6,7 @@ import ctypes
 import os
 import re
 import struct
+import types
 import warnings
 
 import torch
@@ -48,8 +49,8 @@ def describe(error):
         return tv_wire.CLASS_REFUSED, refused.group(1) if refused else "", text.split("\n")[0]
     if isinstance(error, ImportError) and error.name:
         return tv_wire.MODULE_MISSING, error.name, text
-    if isinstance(error, AttributeError) and isinstance(getattr(error, "name", None), str):
-        return tv_wire.MODULE_MISSING, f"{getattr(error.obj, '__name__', '?')}.{error.name}", text
+    if isinstance(error, AttributeError) and isinstance(getattr(error, "obj", None), types.ModuleType):
+        return tv_wire.MODULE_MISSING, f"{error.obj.__name__}.{error.name}", text
     return tv_wire.LOAD_FAILED, "", f"{type(error).__name__}: {text}".split("\n")[0]
 
 

@@ -5,11 +5,12 @@ Run by a Python that has torch; the command uses that very Python.
 import glob
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 
-from support import Case, corpus_file, ids, main, manifest, one_report, read_safetensors, report, skip, tensorvet
+from support import COMMAND, Case, corpus_file, ids, main, manifest, one_report, read_safetensors, report, skip, tensorvet
 
 try:
     import torch
@@ -19,6 +20,41 @@ except ImportError as error:
 OLD = torch.__version__.startswith("1.")
 ENGINE = ("--engine", "torch", "--python", sys.executable)
 CODE = ("--allow-code",) if OLD else ()  # weights_only of 1.13 takes neither sparse nor quantized tensors
+
+
+def children(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return file.read().split()
+    except OSError:
+        return []
+
+
+def command_of(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def fields_of(pid):
+    """What follows the program's name in /proc/PID/stat; empty where it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def state_of(pid):
+    return (fields_of(pid) or ["Z"])[0]
+
+
+def seconds_of(pid):
+    """Processor time in user mode."""
+    fields = fields_of(pid)
+    return int(fields[11]) / os.sysconf("SC_CLK_TCK") if fields else 0
 
 
 class NoModule:
@@ -79,6 +115,83 @@ class Engine(Case):
         _, tensors = read_safetensors(line["output"])
         if not OLD:
             self.assertEqual({name: row["shape"] for name, row in tensors.items()}, {"n.0": [2], "n.1": [3], "p": [2]})
+
+    WRAPPED = textwrap.dedent("""
+        import torch
+        class Plain(torch.Tensor):
+            pass
+        class Twin(torch.Tensor):
+            @staticmethod
+            def __new__(cls, a, b):
+                return torch.Tensor._make_wrapper_subclass(cls, a.size(), dtype=a.dtype)
+            def __init__(self, a, b):
+                self.a, self.b = a, b
+            def __tensor_flatten__(self):
+                return ["a", "b"], None
+            @classmethod
+            def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+                raise NotImplementedError(str(func))
+            def __reduce_ex__(self, protocol):
+                return Twin, (self.a, self.b)
+        """)
+
+    def test_subclasses(self):
+        """Of a subclass the numbers are written; of one that wraps other tensors those are; both are told."""
+        with open(self.path("wrapped.py"), "w", encoding="utf-8") as file:
+            file.write(self.WRAPPED)
+        sys.path.insert(0, self.folder)
+        self.addCleanup(sys.path.remove, self.folder)
+        self.addCleanup(sys.modules.pop, "wrapped", None)
+        import wrapped
+        plain = torch.arange(3.0).as_subclass(wrapped.Plain)
+        plain.note = 1  # torch 1.13 with Python 3.11 cannot load one without attributes
+        path = self.save({"p": plain, "t": wrapped.Twin(torch.ones(2), torch.zeros(2))})
+        python, _ = self.environment_beside(os.path.dirname(os.path.dirname(torch.__file__)) + f"\n{self.folder}\n")
+        status, line = one_report("convert", path, "-o", self.path("o.safetensors"), "--engine", "torch", "--python", python,
+                                  "--allow-code", "--preload", "wrapped")
+        self.assertEqual((status, ids(line, "error")), (0, []), line["findings"])
+        _, tensors = read_safetensors(line["output"])
+        self.assertEqual({name: row["shape"] for name, row in tensors.items()}, {"p": [3], "t.a": [2], "t.b": [2]})
+        told = {row["name"]: row["what"] for row in line["decisions"]}
+        self.assertIn("wrapped.Plain", told["p"])
+        self.assertIn("wraps other tensors", told["t.a"])
+
+    def killed(self, which):
+        """The report of a run whose Python is killed from outside while a child of it spins: "zygote" or "child"."""
+        payload = type("P", (), {"__reduce__": lambda self: (exec, ("while True: pass",))})()
+        path = self.save({"a": torch.ones(1), "x": payload})
+        run = subprocess.Popen([COMMAND, "convert", path, "-o", self.path("o.safetensors"), "--allow-code", "--format",
+                                "json", "--limit", "cpu_seconds=300", *ENGINE], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        while True:  # a child that has spun for a while is one that has locked itself down
+            zygote = [pid for pid in children(run.pid) if b"harness" in command_of(pid)]
+            spinning = [pid for pid in zygote for pid in children(pid) if seconds_of(pid) > 0.3]
+            if spinning or run.poll() is not None:
+                break
+            os.sched_yield()
+        os.kill(int(spinning[0] if which == "child" else zygote[0]), signal.SIGKILL)
+        said = json.loads(run.communicate(timeout=60)[0])
+        self.assertFalse(os.path.exists(self.path("o.safetensors")))
+        self.assertEqual([pid for pid in zygote + spinning if os.path.exists(f"/proc/{pid}") and state_of(pid) != "Z"], [])
+        return run.returncode, said["verdict"], said["retryable"], ids(said, "error")
+
+    def test_killed_from_outside(self):
+        """By somebody, or by a machine without memory: that says nothing of the file."""
+        self.assertEqual(self.killed("child"), (3, "undecided", True, ["worker-killed"]))
+        self.assertEqual(self.killed("zygote"), (3, "undecided", True, ["worker-killed"]))
+
+    def test_what_is_there_stays(self):
+        path = self.save({"a": torch.ones(1)})
+        self.put("o.safetensors", b"mine")
+        for options in ((), ("--overwrite",)):
+            status, line = one_report("convert", path, "-o", self.path("o.safetensors"), *ENGINE, *options)
+            self.assertEqual((status, line["output"], line["verdict"]), (1, None, "undecided"), line["findings"])
+            with open(self.path("o.safetensors"), "rb") as file:
+                self.assertEqual(file.read(), b"mine")
+
+    def test_jobs_change_nothing(self):
+        paths = [self.save({"a": torch.full((2,), float(i))}, f"m{i}.pt") for i in range(3)]
+        status, lines = report("convert", *paths, "--out-dir", self.path("out"), "--jobs", "3", *ENGINE)
+        self.assertEqual((status, [line["path"] for line in lines]), (0, paths))
 
     def test_lists_of_where_it_is_sparse(self):
         path = self.save({"a": [torch.ones(1), torch.eye(2).to_sparse()]})
@@ -206,7 +319,8 @@ class Engine(Case):
     def test_usage(self):
         path = self.save({"a": torch.ones(1)})
         for wrong in (["--allow-code"], ["--densify"], ["--dequantize"], ["--preload", "json"], ["--python", "x"],
-                      ["--engine", "torch", "--disarm"], ["--engine", "other"]):
+                      ["--engine", "torch", "--disarm"], ["--engine", "other"],
+                      ["--engine", "torch", "--save-extras", self.path("x.json")]):
             self.assertEqual(tensorvet("convert", path, *wrong).returncode, 2, wrong)
 
     def test_many_and_a_dry_run(self):
