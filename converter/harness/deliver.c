@@ -58,14 +58,17 @@ static void end(struct delivery *d)
     free(d->other);
 }
 
-/* A tensor of the table is the whole of its storage: the structure says so, or this is no structure of ours. */
+/* A tensor of the table is the whole of its storage: the structure says so, or this is no structure of ours. One without
+ * elements is nowhere in the file, whatever its storage holds. */
 static tv_status add_target(struct delivery *d, uint32_t index, uint64_t at, uint64_t size)
 {
     const struct ck_tensor *tensor = vector_at(&d->r->table.tensors, index);
     const struct storage *storage = tensor == NULL ? NULL : vector_at(&d->r->table.storages, tensor->storage);
     if (storage == NULL)
         return TV_MISUSE;
-    if (size > 0 && (tensor->offset != 0 || storage->size != size || tensor->bytes != size))
+    if (size == 0)
+        return TV_OK;
+    if (tensor->offset != 0 || storage->size != size || tensor->bytes != size)
         return feed_refuse(d->r->feed, "a tensor that is not the whole of its storage");
     d->targets[d->count] = (struct target){(uint32_t)storage->at, index, at, size};
     d->order[d->count] = d->count;
