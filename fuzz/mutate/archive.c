@@ -354,7 +354,7 @@ static void break_record(const struct archive *a, struct buffer *out, struct rng
 
 /* ---- the mutator ---- */
 
-size_t mutate_input(uint8_t *data, size_t size, size_t max_size, struct rng *rng)
+size_t mutate_archive(uint8_t *data, size_t size, size_t max_size, struct rng *rng)
 {
     static uint8_t copy[WHOLE_MOST], whole[WHOLE_MOST];
     static struct archive archive;

@@ -93,5 +93,7 @@ static inline uint64_t get_le(const uint8_t *data, size_t size, size_t at, unsig
 
 /* The one mutation of a pickle stream, used by itself and inside archives. Returns the new size. */
 size_t mutate_pickle(uint8_t *data, size_t size, size_t max_size, struct rng *rng);
+/* The one mutation of a checkpoint: archives by entry, pickles by operation, all else as libFuzzer does. */
+size_t mutate_archive(uint8_t *data, size_t size, size_t max_size, struct rng *rng);
 
 #endif
