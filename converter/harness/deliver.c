@@ -58,8 +58,8 @@ static void end(struct delivery *d)
     free(d->other);
 }
 
-/* A tensor of the table is the whole of its storage: the structure says so, or this is no structure of ours. One without
- * elements is nowhere in the file, whatever its storage holds. */
+/* A tensor of the table is the whole of its storage: the structure says so, or this is no structure of ours. One
+ * without elements is nowhere in the file, whatever its storage holds. */
 static tv_status add_target(struct delivery *d, uint32_t index, uint64_t at, uint64_t size)
 {
     const struct ck_tensor *tensor = vector_at(&d->r->table.tensors, index);
