@@ -44,7 +44,8 @@ static void on_difference(void *context, enum diff_what what, const struct ck_te
 
 static void compare(struct told *told)
 {
-    const struct diff_side a = {told->from_a, &told->a->checkpoint}, b = {told->from_b, &told->b->checkpoint};
+    const struct diff_side a = {told->from_a, &told->a->checkpoint, &findings},
+                           b = {told->from_b, &told->b->checkpoint, &findings};
     const struct diff_listener listener = {told, on_difference, NULL};
     memset(told->counts, 0, sizeof told->counts);
     PROMISE(diff_tables(&a, &b, &listener, &told->same) == TV_OK);
