@@ -48,7 +48,7 @@ static void put(int file, tv_span bytes)
     PROMISE(pwrite(file, bytes.data, bytes.size, 0) == (ssize_t)bytes.size);
 }
 
-static void send_ready(void)
+static void send_ready(uint64_t seed)
 {
     static struct frame_out frame;
     PROMISE(ftruncate(WORKER_REPORT, 0) == 0 && lseek(WORKER_REPORT, 0, SEEK_SET) == 0);
@@ -57,6 +57,7 @@ static void send_ready(void)
     frame_put_u32(&frame, LAYERS);
     frame_put_u32(&frame, 0);
     frame_put_text(&frame, tv_span_str(""));
+    frame_put_u64(&frame, seed);
     frame_send(&frame, WORKER_REPORT);
 }
 
@@ -67,7 +68,7 @@ static bool run(const struct job *job, uint64_t hash, bool printed)
                               : job->kind == JOB_INSPECT ? REPORT_INSPECT
                                                          : REPORT_CHECK;
     PROMISE(lseek(WORKER_SOURCE, 0, SEEK_SET) == 0);
-    send_ready();
+    send_ready(job->seed);
     PROMISE(worker_run(job) == 0);
     ssize_t size = pread(WORKER_REPORT, report, sizeof report, 0);
     PROMISE(size > 0);

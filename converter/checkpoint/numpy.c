@@ -91,6 +91,8 @@ static tv_status read_array(struct reading *r, tv_span name, const struct source
     tv_span text = {NULL, 0};
     uint64_t data_at = 0;
     bool fits = false, is_left_out = false;
+    if (view.name.data == NULL)
+        return refuse_memory(r->findings);
     tv_status status = read_text(r, from, at, end, &text, &data_at);
     if (status != TV_OK)
         return status;
@@ -107,7 +109,7 @@ static tv_status read_array(struct reading *r, tv_span name, const struct source
         status = bad_array(r, data_at, "data of another size than the shape says");
     struct storage *storage = status == TV_OK ? vector_push(&r->out->storages) : NULL;
     struct ck_tensor *tensor = storage != NULL ? vector_push(&r->out->tensors) : NULL;
-    if (tensor == NULL || view.name.data == NULL)
+    if (tensor == NULL)
         return status != TV_OK ? status : refuse_memory(r->findings);
     view.dtype = header.dtype;
     view.source_dtype = header.type;
