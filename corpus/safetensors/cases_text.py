@@ -21,7 +21,12 @@ MAGICS = {
     "html-page": [("doctype", b"<!DOCTYPE html><html></html>"), ("html", b"<html><body>429</body></html>"),
                   ("short", b"<html>"), ("xml", b"<?xml version='1.0'?><Error/>"),
                   ("json-error", b'{"error":"Repository not found"}'), ("entry", b"Entry not found"),
-                  ("access", b"Access to model x is restricted")],
+                  ("access", b"Access to model x is restricted"),
+                  ("after-line", b"\n<!DOCTYPE html><html></html>"), ("after-crlf", b"\r\n<html></html>"),
+                  ("after-lines", b"\n\n<!doctype html>"), ("after-bom", b"\xef\xbb\xbf<!DOCTYPE html>"),
+                  ("comment", b"<!-- saved --><html></html>"), ("body", b"<body>gone</body>"),
+                  ("password", b"Invalid username or password."), ("not-found", b"Not Found"),
+                  ("not-found-404", b"404: Not Found")],
     "pickle-in-disguise": [
         ("protocol-2", b"\x80\x02}q\x00X\x01\x00\x00\x00aq\x01K\x01s."), ("protocol-4", b"\x80\x04\x95\x0a\0\0\0\0\0\0\0}."),
         ("protocol-4-short", b"\x80\x04\x95\x02\0\0\0\0\0\0\0}."), ("tiny", b"\x80\x02}."), ("torch-legacy", b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03."),

@@ -16,7 +16,8 @@ BITS = dict(BOOL=8, F4=4, F6_E2M3=6, F6_E3M2=6, U8=8, I8=8, F8_E5M2=8, F8_E4M3=8
             I16=16, U16=16, F16=16, BF16=16, I32=32, U32=32, F32=32, C64=64, F64=64, I64=64, U64=64)
 MAGICS = {
     "git-lfs-pointer": [b"version "],
-    "html-page": [b"<!DOCTYP", b"<!doctyp", b"<html", b"<HTML", b"<?xml", b'{"error', b"Entry no", b"Access t"],
+    "html-page": [b"<!DOCTYP", b"<!doctyp", b"<html", b"<HTML", b"<?xml", b'{"error', b"Entry no", b"Access t",
+                  b"<body", b"<!--", b"\n<", b"\r\n<!", b"\r\n<h", b"\n\n<!", b"\xef\xbb\xbf<", b"Invalid ", b"Not Foun", b"404: Not"],
     "pickle-in-disguise": [b"\x80\x04\x95", b"\x80\x05\x95", b"L1195470"] + [bytes([0x80, v]) for v in range(6)],
     "archive-in-disguise": [b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd",
                             b"\x04\x22\x4d\x18", b"7z\xbc\xaf\x27\x1c", b"Rar!"],
