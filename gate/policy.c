@@ -1,10 +1,13 @@
 /* The policy (policy.h). */
+#define _GNU_SOURCE
 #include "policy.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
+#include <digest.h>
 
 #define CLASS_BIT(class_) (1u << (unsigned)(class_))
 
@@ -127,38 +130,35 @@ enum verdict policy_source_verdict(const struct policy *policy, tv_kind kind, co
     return tv_kind_finding(kind) == TV_FIND_NONE ? VERDICT_ACCEPT : VERDICT_REJECT;
 }
 
-/* Everything that decides, as lines of text, into the digest. */
-static bool digest_rules(const struct policy *policy, EVP_MD_CTX *digest)
+/* Everything that decides, as lines of text. */
+static void print_rules(const struct policy *policy, FILE *out)
 {
-    char line[160];
     size_t rows = 0;
-    int size = snprintf(line, sizeof line, "policy %s\n", policy->name);
-    bool ok = EVP_DigestUpdate(digest, line, (size_t)size) == 1;
+    fprintf(out, "policy %s\n", policy->name);
     for (int id = TV_FIND_NONE + 1; id < TV_FIND_COUNT; id++) {
         tv_severity severity = policy_severity(policy, (tv_finding_id)id);
-        size = snprintf(line, sizeof line, "%s %s\n", tv_finding_info_of((tv_finding_id)id)->id,
-                        tv_severity_name(severity));
-        ok = ok && EVP_DigestUpdate(digest, line, (size_t)size) == 1;
+        fprintf(out, "%s %s\n", tv_finding_info_of((tv_finding_id)id)->id, tv_severity_name(severity));
     }
     const tv_limit_info *table = tv_limit_table(&rows);
-    for (size_t i = 0; i < rows; i++) {
-        unsigned long long value = tv_limit_get(&policy->limits, &table[i]);
-        size = snprintf(line, sizeof line, "%s=%llu\n", table[i].name, value);
-        ok = ok && EVP_DigestUpdate(digest, line, (size_t)size) == 1;
-    }
-    return ok;
+    for (size_t i = 0; i < rows; i++)
+        fprintf(out, "%s=%" PRIu64 "\n", table[i].name, tv_limit_get(&policy->limits, &table[i]));
 }
 
 void policy_digest(const struct policy *policy, char hex[POLICY_DIGEST_TEXT])
 {
-    unsigned char bytes[EVP_MAX_MD_SIZE];
-    unsigned int size = 0;
-    EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    uint8_t digest[DIGEST_BYTES];
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
     hex[0] = '\0';
-    if (digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 && digest_rules(policy, digest) &&
-        EVP_DigestFinal_ex(digest, bytes, &size) == 1) {
-        for (unsigned int i = 0; i < size && i < 32; i++)
-            snprintf(hex + 2 * (size_t)i, 3, "%02x", bytes[i]);
+    if (out == NULL)
+        return;
+    print_rules(policy, out);
+    const bool whole = ferror(out) == 0;
+    if (fclose(out) == 0 && whole) {
+        digest_of(tv_span_of(text, size), digest);
+        for (unsigned i = 0; i < DIGEST_BYTES; i++)
+            snprintf(hex + 2 * (size_t)i, 3, "%02x", digest[i]);
     }
-    EVP_MD_CTX_free(digest);
+    free(text);
 }

@@ -16,7 +16,8 @@
 
 int session_open(struct session *session)
 {
-    policy_digest(&session->policy, session->reporter.policy_sha256);
+    if (session->reporter.json) /* text does not show it */
+        policy_digest(&session->policy, session->reporter.policy_sha256);
     session->reporter.policy = &session->policy;
     session->torch.control = -1;
     int error = broker_open(&session->broker, session->stop);

@@ -7,10 +7,9 @@
 #include <plan.h>
 #include <tensorvet/index.h>
 
+#include "digest.h"
 #include "frame.h"
 #include "jobs.h"
-
-#define DIGEST_BYTES 32
 
 /* What a job works on, and what it will report in the end. */
 struct received;
@@ -50,10 +49,6 @@ void report_plan(struct run *run, const struct checkpoint *table, const struct p
 
 /* Rows of what the torch engine's Python decided for the tensors that the plan writes. */
 TV_MUST_CHECK tv_status report_decisions(struct run *run, const struct plan *plan);
-
-/* jobs_digest.c: SHA-256. Prepared, it is faster from the first byte: for who will hash much. */
-void digest_prepare(void);
-void digest_of(tv_span bytes, uint8_t digest[DIGEST_BYTES]);
 
 /* The files of one family each. TV_OK: examined to the end. Else a status with a finding, but for TV_NO_MEMORY and
  * TV_IO, which jobs.c explains. */
