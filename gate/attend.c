@@ -154,16 +154,26 @@ enum heard {
 };
 
 /* Reads on, where nothing is left of what was read. */
-static enum heard fill(struct inbox *inbox, int report)
+static enum heard fill(struct run *run)
 {
+    struct inbox *inbox = run->inbox;
     if (inbox->at < inbox->size)
         return HEARD_SOME;
-    ssize_t size = read(report, inbox->bytes, sizeof(inbox->bytes));
+    ssize_t size = -1;
+    do /* "nothing" would be taken for the end of one that has ended */
+        size = read(run->report, inbox->bytes, sizeof(inbox->bytes));
+    while (size < 0 && errno == EINTR);
     inbox->at = 0;
     inbox->size = size > 0 ? (size_t)size : 0;
     if (size > 0)
         return HEARD_SOME;
-    return size < 0 && (errno == EAGAIN || errno == EINTR) ? HEARD_NOTHING : HEARD_ALL;
+    if (size < 0 && errno == EAGAIN)
+        return HEARD_NOTHING;
+    if (size < 0) { /* we are deaf: no fault of the worker's */
+        run->attended->error = errno;
+        run->attended->failed_at = "hearing its report";
+    }
+    return size < 0 ? HEARD_ENOUGH : HEARD_ALL;
 }
 
 /* A kept worker's words go no further than its file's RESULT; another's have nothing to come after it. */
@@ -185,7 +195,7 @@ static bool has_all(const struct run *run)
 
 static enum heard listen_once(struct run *run)
 {
-    enum heard heard = has_all(run) ? HEARD_NOTHING : fill(run->inbox, run->report);
+    enum heard heard = has_all(run) ? HEARD_NOTHING : fill(run);
     if (heard != HEARD_SOME)
         return heard;
     if (decode(run) != DECODE_FINE || !room_enough(run))

@@ -12,7 +12,7 @@
 
 /* All that is known of a worker that is gone. */
 struct attended {
-    int error; /* it could not be started: an errno, and the step */
+    int error; /* it could not be started, or heard: an errno, and the step */
     const char *failed_at;
     enum jail_reason reason;
     struct jail_result result;

@@ -222,7 +222,11 @@ void broker_run(const struct broker *broker, const struct job *job, int source, 
 static bool as_long_as_said(int output, struct outcome *outcome)
 {
     struct stat status;
-    if (fstat(output, &status) == 0 && status.st_size >= 0 && (uint64_t)status.st_size == outcome->output_size)
+    if (fstat(output, &status) != 0) {
+        add(outcome, TV_FIND_OUTPUT_UNWRITABLE, strerror(errno));
+        return false;
+    }
+    if (status.st_size >= 0 && (uint64_t)status.st_size == outcome->output_size)
         return true;
     add(outcome, TV_FIND_WORKER_LIED, "the output's size is not what was announced");
     return false;

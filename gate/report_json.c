@@ -209,6 +209,15 @@ static void print_lists(const struct reporter *reporter, const struct report *re
     }
 }
 
+/* Memory may end anywhere, and leaves null behind. A line that does not say which file it is about, or where its output
+ * is, would be no report. */
+static bool names_its_files(struct json_object *line, const struct report *report)
+{
+    bool has_output = report->of == REPORT_CONVERT && report->output != NULL;
+    return json_object_object_get(line, "path") != NULL &&
+           (!has_output || json_object_object_get(line, "output") != NULL);
+}
+
 bool report_as_json(const struct reporter *reporter, const struct report *report)
 {
     struct json_object *line = json_object_new_object();
@@ -233,7 +242,8 @@ bool report_as_json(const struct reporter *reporter, const struct report *report
     put_trees(line, report);
     if (!reporter->reproducible)
         put_seconds(line, report->seconds);
-    const char *text = line == NULL ? NULL : json_object_to_json_string_length(line, JSON_STYLE, &size);
+    const char *text =
+        !names_its_files(line, report) ? NULL : json_object_to_json_string_length(line, JSON_STYLE, &size);
     bool made = text != NULL && size > 0;
     if (made) {
         (void)fwrite(text, 1, size - 1, reporter->out); /* without the closing brace */
