@@ -1,5 +1,5 @@
 /* Inflating (inflate.h), over zlib. One part is open at a time: its stream, what was unpacked last, and the places to
- * start again. Source: RFC 1951; zlib.h on Z_BLOCK, inflatePrime and inflateSetDictionary. */
+ * start again: copies of the stream's state. Source: RFC 1951; zlib.h on inflateCopy. */
 #include "inflate.h"
 
 #include <stdlib.h>
@@ -8,21 +8,18 @@
 #include <libdeflate.h>
 #include <zlib.h>
 
-#define HISTORY      32768u     /* bytes of history that a deflate stream can refer to */
 #define PACKED_BYTES 65536u     /* read at once */
 #define KEPT_BYTES   (4u << 20) /* of what was unpacked last; small parts stay whole */
 #define STEP_BYTES   262144u    /* unpacked at once */
-#define RESTARTS     192u       /* places to start again; 32 KiB each */
-#define LEAST_APART  (1u << 20) /* bytes between two of them */
-#define STALLS       16u        /* calls without input or output: blocks that were read with the last byte */
+#define RESTARTS     192u       /* places to start again; 40 KiB each: a window of 32 KiB, tables */
+#define STALLS       16u        /* calls without input or output */
 #define RAW_DEFLATE  (-15)      /* zlib's name for a stream without its own header, with the largest window */
 
-/* Between two blocks: where the next one is, and what it may refer to. */
+/* A place anywhere in the part: not between two blocks alone, as one block can be the whole part. */
 struct restart {
-    uint64_t out;     /* bytes unpacked before it */
-    uint64_t in;      /* bytes of the part that are used up */
-    uint8_t bits;     /* of the last of them: not yet used */
-    uint32_t history; /* bytes of it */
+    uint64_t out;    /* bytes unpacked before it */
+    uint64_t in;     /* bytes of the part that are used up */
+    z_stream stream; /* a copy of the stream as it was there */
 };
 
 struct inflater {
@@ -37,7 +34,6 @@ struct inflater {
     uint32_t restarts;
     struct restart restart[RESTARTS];
     uint8_t in_bytes[PACKED_BYTES], kept_bytes[KEPT_BYTES];
-    uint8_t histories[RESTARTS][HISTORY];
 };
 
 struct inflater *inflater_new(const struct source *file)
@@ -55,10 +51,18 @@ static void close_stream(struct inflater *f)
     f->is_open = false;
 }
 
+static void forget_restarts(struct inflater *f)
+{
+    while (f->restarts > 0)
+        (void)inflateEnd(&f->restart[--f->restarts].stream);
+}
+
 void inflater_free(struct inflater *f)
 {
-    if (f != NULL)
+    if (f != NULL) {
         close_stream(f);
+        forget_restarts(f);
+    }
     free(f);
 }
 
@@ -85,41 +89,33 @@ static tv_status start(struct inflater *f)
     return TV_OK;
 }
 
-/* Starts again at a noted place: its history becomes what was unpacked last. */
+/* Starts again at a noted place. */
 static tv_status start_at(struct inflater *f, uint32_t index)
 {
-    const struct restart *r = &f->restart[index];
-    uint8_t last = 0;
-    tv_status status = start(f);
-    if (status == TV_OK && r->bits != 0)
-        status = source_read(&f->file, f->part.at + r->in - 1, &last, 1);
-    if (status != TV_OK)
-        return status;
-    if ((r->bits != 0 && inflatePrime(&f->stream, r->bits, last >> (8 - r->bits)) != Z_OK) ||
-        (r->history != 0 && inflateSetDictionary(&f->stream, f->histories[index], r->history) != Z_OK))
-        return TV_IO;
-    memcpy(f->kept_bytes, f->histories[index], r->history);
+    struct restart *r = &f->restart[index];
+    close_stream(f);
+    if (inflateCopy(&f->stream, &r->stream) != Z_OK)
+        return TV_NO_MEMORY;
+    f->is_open = true;
+    f->is_ended = false;
+    f->stream.avail_in = 0; /* what was read ahead then is read again */
     f->in_next = r->in;
-    f->kept_at = r->out - r->history;
-    f->kept = r->history;
+    f->kept_at = r->out;
+    f->kept = 0;
     return TV_OK;
 }
 
-/* Notes this place if it is between two blocks and far enough from the last one. */
+/* Notes this place if it is far enough from the last one. Without memory for it, it is not noted. */
 static void note_restart(struct inflater *f)
 {
-    const int between_blocks = 128, in_last_block = 64, bits = 7;
     uint64_t last = f->restarts == 0 ? 0 : f->restart[f->restarts - 1].out, out = unpacked(f);
-    uint64_t apart = f->size / RESTARTS > LEAST_APART ? f->size / RESTARTS : LEAST_APART;
-    uint32_t history = f->kept < HISTORY ? (uint32_t)f->kept : HISTORY;
-    if ((f->stream.data_type & between_blocks) == 0 || (f->stream.data_type & in_last_block) != 0 ||
-        f->restarts == RESTARTS || out < last || out - last < apart)
+    uint64_t apart = f->size / RESTARTS > STEP_BYTES ? f->size / RESTARTS : STEP_BYTES;
+    struct restart *r = &f->restart[f->restarts];
+    if (f->is_ended || f->restarts == RESTARTS || out < last || out - last < apart)
         return;
-    f->restart[f->restarts] = (struct restart){.out = out,
-                                               .in = f->in_next - f->stream.avail_in,
-                                               .bits = (uint8_t)(f->stream.data_type & bits),
-                                               .history = history};
-    memcpy(f->histories[f->restarts++], f->kept_bytes + f->kept - history, history);
+    r->out = out;
+    r->in = f->in_next - f->stream.avail_in;
+    f->restarts += inflateCopy(&r->stream, &f->stream) == Z_OK ? 1 : 0;
 }
 
 static tv_status feed(struct inflater *f)
@@ -137,7 +133,7 @@ static tv_status step(struct inflater *f)
 {
     uint64_t before = unpacked(f);
     uint32_t stalls = 0;
-    if (f->kept + STEP_BYTES > KEPT_BYTES) { /* half of it makes room: the history is in the other half */
+    if (f->kept + STEP_BYTES > KEPT_BYTES) { /* half of it makes room */
         memmove(f->kept_bytes, f->kept_bytes + f->kept - KEPT_BYTES / 2, KEPT_BYTES / 2);
         f->kept_at += f->kept - KEPT_BYTES / 2;
         f->kept = KEPT_BYTES / 2;
@@ -148,7 +144,7 @@ static tv_status step(struct inflater *f)
             return status;
         f->stream.next_out = f->kept_bytes + f->kept;
         f->stream.avail_out = STEP_BYTES;
-        int result = inflate(&f->stream, Z_BLOCK);
+        int result = inflate(&f->stream, Z_NO_FLUSH);
         f->kept += STEP_BYTES - f->stream.avail_out;
         f->is_ended = result == Z_STREAM_END;
         if (result == Z_MEM_ERROR)
@@ -169,9 +165,9 @@ static tv_status open_part(struct inflater *f, const struct source *source)
     if (f->part.inflater != NULL && f->is_open && f->part.at == part->at && f->part.packed == part->packed &&
         f->size == source->size)
         return TV_OK;
+    forget_restarts(f);
     f->part = *part;
     f->size = source->size;
-    f->restarts = 0;
     return start(f);
 }
 

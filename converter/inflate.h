@@ -1,10 +1,11 @@
 /* Inflating: random access to a deflated part of a source, in bounded memory, without a place to unpack it to.
  *
- * zlib's streaming inflate goes forward; for the way back, places to start again are noted as it passes them (the state
- * of a deflate stream between two blocks is 32 KiB of history and a bit position). A scratch file would make every
- * access cheap, but each worker would need a writable descriptor and as much room again as the tensors have; this needs
- * neither, so writer and comparer stay as they are. Its price: a view that jumps about (a transpose) inflates what lies
- * between, again for each box of the gather; the worker's CPU limit bounds that.
+ * zlib's streaming inflate goes forward; for the way back, its state is copied now and then as it passes (32 KiB of
+ * history and some tables), at even distances whatever the stream's blocks are: one block can be the whole part, and
+ * must not make every step back a start from its first byte. A scratch file would make every access cheap, but each
+ * worker would need a writable descriptor and as much room again as the tensors have; this needs neither, so writer and
+ * comparer stay as they are. Its price: a view that jumps about (a transpose) inflates what lies between, again for
+ * each box of the gather, up to a 192nd of the part each time; the worker's CPU limit bounds that.
  * Trusts: nothing of the bytes. Promises: fixed memory (INFLATE_MEMORY), whatever the stream says. */
 #ifndef CONVERTER_INFLATE_H
 #define CONVERTER_INFLATE_H

@@ -14,6 +14,7 @@ endforeach()
 foreach(name zip inflate pickle numpy identify memory)
   tv_test(test_${name} test_${name}.c LIBS tv_converter test_assemble)
 endforeach()
+target_link_options(test_inflate PRIVATE -Wl,--wrap=inflateInit2_)
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 

@@ -67,6 +67,48 @@ TEST(any_order, "reads forwards, backwards and anywhere give the unpacked bytes"
     free(bytes);
 }
 
+static int fresh_starts; /* of a stream, from its first byte */
+
+int __real_inflateInit2_(z_streamp stream, int bits, const char *version, int size);
+int __wrap_inflateInit2_(z_streamp stream, int bits, const char *version, int size);
+int __wrap_inflateInit2_(z_streamp stream, int bits, const char *version, int size)
+{
+    fresh_starts++;
+    return __real_inflateInit2_(stream, bits, version, size);
+}
+
+/* Writes bits, given as text in the order of the stream. */
+static void put_bits(uint8_t *out, size_t *at, const char *bits)
+{
+    for (; *bits != '\0'; bits++, (*at)++)
+        out[*at / 8] |= (uint8_t)((*bits - '0') << *at % 8);
+}
+
+TEST(one_block, "a stream of a single block is not unpacked from its start again for each step back")
+{
+    enum { MATCHES = 80000, UNPACKED = 1 + 258 * MATCHES };
+    uint8_t *stream = calloc(1, (size_t)MATCHES * 2 + 100), last = 1;
+    size_t bits = 0;
+    CHECK(stream != NULL);
+    put_bits(stream, &bits, "110");      /* the last block, of fixed codes */
+    put_bits(stream, &bits, "00110000"); /* a zero */
+    for (int i = 0; i < MATCHES; i++)
+        put_bits(stream, &bits, "1100010100000"); /* 258 bytes from one byte back */
+    put_bits(stream, &bits, "0000000");
+    const struct source file = source_of_memory(tv_span_of(stream, (bits + 7) / 8));
+    struct deflated part = {inflater_new(&file), 0, file.size};
+    const struct source source = source_of_deflated(&part, UNPACKED);
+    CHECK(part.inflater != NULL);
+    fresh_starts = 0;
+    for (int i = 0; i < 20; i++) {
+        CHECK(source_read(&source, UNPACKED - 1, &last, 1) == TV_OK && last == 0);
+        CHECK(source_read(&source, UNPACKED / 4, &last, 1) == TV_OK && last == 0);
+    }
+    CHECK(fresh_starts == 1);
+    inflater_free(part.inflater);
+    free(stream);
+}
+
 TEST(two_parts, "one inflater reads two parts in turn")
 {
     size_t sizes[2] = {0};
