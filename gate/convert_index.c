@@ -28,7 +28,7 @@ struct making {
     struct out_folder folder;
     struct publish publish;
     struct publish_identity before;
-    bool published;
+    bool published, existing; /* existing: it was there already, byte for byte */
 };
 
 static tv_findings *findings_of(struct making *making)
@@ -231,6 +231,12 @@ static bool reads_as(struct making *making, int fd, const struct shards *expecte
     return good;
 }
 
+/* An index that is there is kept if it is what would be written, as other outputs are. */
+static bool is_kept_if_same(const struct making *making)
+{
+    return !making->options->overwrite && making->before.what == PUBLISH_FILE;
+}
+
 /* May the new index get its name? Of what is there, only an index is replaced. */
 static bool target_is_free(struct making *making)
 {
@@ -238,7 +244,7 @@ static bool target_is_free(struct making *making)
     int error = publish_look(making->folder.fd, name, &making->before);
     if (error != 0)
         add_output_failure(making, error);
-    if (error != 0 || making->before.what == PUBLISH_FREE)
+    if (error != 0 || making->before.what == PUBLISH_FREE || is_kept_if_same(making))
         return error == 0;
     bool takes = making->options->overwrite && making->before.what == PUBLISH_FILE;
     int fd = takes ? openat(making->folder.fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
@@ -251,6 +257,32 @@ static bool target_is_free(struct making *making)
     return replaceable;
 }
 
+/* Do the two hold the same bytes? Neither is parsed. */
+static bool same_bytes(int a, int b)
+{
+    char one[4096], two[4096];
+    for (off_t at = 0;;) {
+        ssize_t got = pread(a, one, sizeof one, at), other = pread(b, two, sizeof two, at);
+        if (got < 0 || got != other || memcmp(one, two, (size_t)got) != 0)
+            return false;
+        if (got == 0)
+            return true;
+        at += got;
+    }
+}
+
+/* What has the name is kept, or is a finding. */
+static void keep_existing(struct making *making)
+{
+    int fd =
+        openat(making->folder.fd, making->index->out_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    making->existing = fd >= 0 && same_bytes(fd, making->publish.fd);
+    if (!making->existing)
+        add_finding(findings_of(making), TV_FIND_OUTPUT_DIFFERS, making->index->out_path, "");
+    if (fd >= 0)
+        close(fd);
+}
+
 static void publish_new(struct making *making)
 {
     int error = publish_begin(&making->publish, making->folder.fd, making->index->out_name);
@@ -258,6 +290,10 @@ static void publish_new(struct making *making)
         error = write_index(making, making->publish.fd);
     if (error == 0 && !reads_as(making, making->publish.fd, &making->made)) {
         add_finding(findings_of(making), TV_FIND_VERIFY_FAILED, making->index->out_path, "the new index");
+        return;
+    }
+    if (error == 0 && is_kept_if_same(making)) {
+        keep_existing(making);
         return;
     }
     if (error == 0)
@@ -295,13 +331,14 @@ static struct judgement tell(struct making *making, enum verdict source)
     report.source_verdict = source;
     report.seconds = clock_seconds() - making->start;
     report.planned = making->options->dry_run;
-    report.verified = making->published;
-    if (making->published) {
+    report.existing = making->existing;
+    report.verified = making->published || making->existing;
+    if (report.verified) {
         report.tensors = making->made.count;
         report.data_bytes = making->total;
         report.output_size = making->size;
     }
-    if (making->published || (report.planned && report.judgement.verdict == VERDICT_ACCEPT))
+    if (report.verified || (report.planned && report.judgement.verdict == VERDICT_ACCEPT))
         report.output = making->index->out_path;
     session_report(session, &report);
     return report.judgement;

@@ -17,6 +17,7 @@
 #define END_MAGIC      0x06054b50u
 #define LOCATOR_MAGIC  0x07064b50u
 #define RECORD64_MAGIC 0x06064b50u
+#define LOCAL_MAGIC    0x04034b50u
 #define ROW_MAGIC      0x02014b50u
 #define COMMENT_MAX    65535u
 #define WIDE32         UINT32_MAX /* "see the zip64 field" */
@@ -89,6 +90,34 @@ static bool same_or_sentinel(uint64_t narrow, uint64_t wide, uint64_t sentinel)
     return narrow == wide || narrow == sentinel;
 }
 
+/* Are the end records those of an archive that starts at `start`, right behind another one?
+ * torch.distributed.checkpoint writes shards so. */
+static tv_status follows_another(const struct source *source, uint64_t start, bool *follows)
+{
+    uint8_t raw[END_SIZE + 4] = {0};
+    *follows = false;
+    if (start < END_SIZE)
+        return TV_OK;
+    tv_status status = source_read(source, start - END_SIZE, raw, sizeof raw);
+    tv_span bytes = tv_span_of(raw, sizeof raw);
+    *follows = status == TV_OK && u32_at(bytes, 0) == END_MAGIC && u32_at(bytes, END_SIZE) == LOCAL_MAGIC;
+    return status;
+}
+
+/* The locator names another offset than the record's, which is at `at`. Archives one after the other are refused as any
+ * others that can be read in two ways, but said to be what they may well be. */
+static tv_status bad_locator(const struct source *source, uint64_t at, uint64_t said, tv_findings *findings)
+{
+    bool follows = false;
+    tv_status status = said < at ? follows_another(source, at - said, &follows) : TV_OK;
+    if (status != TV_OK)
+        return status;
+    const char *what = follows ? "zip64 record's offset; archives lie one after the other, as in a .distcp shard of "
+                                 "torch.distributed.checkpoint"
+                               : "zip64 record's offset";
+    return end_mismatch(findings, at, what, said, at);
+}
+
 /* Takes the zip64 record and its locator into account. end->start is the offset of the end record. */
 static tv_status read_wide(const struct source *source, tv_span narrow, struct ending *end, tv_findings *findings)
 {
@@ -101,7 +130,7 @@ static tv_status read_wide(const struct source *source, tv_span narrow, struct e
         return status;
     tv_span wide = tv_span_of(raw, RECORD64_SIZE), locator = tv_span_of(raw + RECORD64_SIZE, LOCATOR_SIZE);
     if (u64_at(locator, 8) != at)
-        return end_mismatch(findings, at, "zip64 record's offset", u64_at(locator, 8), at);
+        return bad_locator(source, at, u64_at(locator, 8), findings);
     if (u32_at(wide, 0) != RECORD64_MAGIC)
         return end_mismatch(findings, at, "zip64 record's signature", u32_at(wide, 0), RECORD64_MAGIC);
     if (u64_at(wide, 4) != RECORD64_SIZE - 12)

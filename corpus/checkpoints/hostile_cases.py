@@ -71,6 +71,10 @@ dangerous("pickle-loads", "a pickle in a pickle", call("_pickle", "loads", text(
 dangerous("torch-load", "torch.load itself", call("torch.serialization", "load", text("x.pt")))
 dangerous("torch-hub", "a download and its code", call("torch.hub", "load", text("a/b"), text("m")))
 dangerous("jit-load", "compiled code", call("torch.jit._serialization", "load", text("x.pt")))
+dangerous("fx-module", "torch.fx writes a module's Python code into the pickle, and runs it", call(
+    "torch.fx.graph_module", "reduce_graph_module", mapping([("_code", text(PYTHON))]), text("import os")))
+dangerous("persistence", "StyleGAN's pickles hold the source of their classes", call(
+    "torch_utils.persistence", "_reconstruct_persistent_obj", mapping([("module_src", text(PYTHON))])))
 dangerous("webbrowser", "a connection", call("webbrowser", "open", text("http://localhost/")))
 dangerous("ctypes", "native code", call("ctypes", "CDLL", text("libc.so.6")))
 dangerous("shutil", "removal of files", call("shutil", "rmtree", text("tensorvet-canary")))
@@ -274,6 +278,22 @@ zipped("byteorder-odd", "a byte order that does not exist", "record-invalid", ex
 
 case("zip-truncated.pt", "an archive cut short", ["zip-end-missing"], weights()[:-30])
 case("zip-concatenated.pt", "two archives in one file", None, weights() + weights())
+
+
+# Parts of a distributed checkpoint, which is a folder
+
+def in_dcp(class_, state, module="torch.distributed.checkpoint.metadata"):
+    return name(module, class_) + b")" + NEWOBJ + state + BUILD
+
+
+case("dcp-metadata.pkl", "the table of a distributed checkpoint: where the parts of each tensor lie",
+     ["distributed-checkpoint", "unknown-global"], program(in_dcp("Metadata", mapping([(
+         "state_dict_metadata", mapping([("w", in_dcp("TensorStorageMetadata", mapping([("size", integers((4,)))])))]))]))),
+     kind="pickle", worst="unsupported", convert_findings=["distributed-checkpoint"])
+case("dcp-dangerous.pkl", "such a table that would run a command is told as what it is", ["dangerous-global",
+     "distributed-checkpoint", "unknown-global"], program(in_dcp("Metadata", mapping([
+         ("planner_data", call("os", "system", text(TOUCH)))]))), kind="pickle", worst="dangerous",
+     convert_findings=["dangerous-global", "distributed-checkpoint"])
 
 
 # Other files under a checkpoint's name

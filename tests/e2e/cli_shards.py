@@ -176,10 +176,10 @@ class Shards(Case):
         self.assertEqual((status, ids(line, "error"), made), (1, ["tensor-name-clash"], None))
 
     def test_what_is_there_already(self):
-        """An index is replaced by an index, and only if asked for."""
+        """An index is kept if it is what would be written; it is replaced by an index, and only if asked for."""
         self.model()
-        for there, arguments, expected in ((b"{}", [], "output-exists"), (b"{}", ["--overwrite"], "output-not-safetensors"),
-                                           (index([("x", "y.bin")]), [], "output-exists")):
+        for there, arguments, expected in ((b"{}", [], "output-differs"), (b"{}", ["--overwrite"], "output-not-safetensors"),
+                                           (index([("x", "y.bin")]), [], "output-differs")):
             for name in ("a.safetensors", "b.safetensors"):
                 if os.path.exists(self.path("m/" + name)):
                     os.remove(self.path("m/" + name))
@@ -191,6 +191,8 @@ class Shards(Case):
                 self.assertEqual(file.read(), there)
         status, lines = report("convert", "m", "--overwrite", cwd=self.folder)
         self.assertEqual((status, ids(lines[-2], "error")), (0, []))
+        status, lines = report("convert", "m", cwd=self.folder)
+        self.assertEqual((status, [line["existing"] for line in lines if line.get("verified")]), (0, [True] * 3))
 
     def test_dry_run(self):
         self.model()

@@ -24,7 +24,7 @@ def make_averages(group):
     ema = ema_pytorch.EMA(model, beta=0.99)
     ema.update()
     group.save("ema-pytorch.pt", ema.state_dict(), "state_dict of ema_pytorch", ["ema-pytorch", "torch"], key="ema_model")
-    group.save("ema-pytorch-whole.pt", ema, "a whole EMA of ema_pytorch", ["ema-pytorch", "torch"])
+    group.save("ema-pytorch-whole.pt", ema, "a whole EMA of ema_pytorch", ["ema-pytorch", "torch"], key="ema_model")
 
 
 def make_optimizers(group):
