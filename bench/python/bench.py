@@ -175,8 +175,10 @@ def memory_probe(folder, name, title, side):
 
 
 def peaks(folder, name, title):
+    """Both at once: nothing is timed here."""
     command = [sys.executable, __file__, "--memory", folder, name, title]
-    return {side: int(subprocess.run([*command, side], capture_output=True, text=True, check=True).stdout) for side in SIDES}
+    probes = {side: subprocess.Popen([*command, side], stdout=subprocess.PIPE, text=True) for side in SIDES}
+    return {side: int(probe.communicate()[0]) for side, probe in probes.items()}
 
 
 def middle(row, side, which):

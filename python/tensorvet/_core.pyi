@@ -1,6 +1,6 @@
 """The extension: the format, as core has it. Private to the package."""
 
-from typing import Any, Optional, Union
+from typing import Any, Optional, Union, final
 
 __version__: str
 DTYPE_BITS: dict[str, int]
@@ -11,6 +11,7 @@ class SafetensorError(Exception):
     subject: str
     todo: str
 
+@final
 class Reader:
     def __init__(
         self,

@@ -55,7 +55,7 @@ def reader_of(descriptor: int, path: str) -> _core.Reader:
             raise
     except OSError as error:
         os.close(descriptor)
-        raise OSError(error.errno, _WHY.get(error.errno, error.strerror), path) from None
+        raise OSError(error.errno, _WHY.get(error.errno or 0, error.strerror or ""), path) from None
     except BaseException:
         os.close(descriptor)
         raise

@@ -59,7 +59,8 @@ def loader_of(reader: _core.Reader, framework: str, device: Any, backend: str) -
     """The framework's loader over that reader. SafetensorError where framework, device or backend is none of ours."""
     module = _MODULES.get(framework) if isinstance(framework, str) else None
     if module is None:
-        raise SafetensorError(f"framework {framework} is invalid")
+        kind = SafetensorError if isinstance(framework, str) else TypeError
+        raise kind(f"framework {framework} is invalid")
     check_backend(backend)
     if module not in _WITH_DEVICES and device is not None and str(device) != "cpu":
         raise SafetensorError(f"Device {device} is not supported for framework {module}")
@@ -189,7 +190,7 @@ class safe_open:
         return iter(self.keys())
 
 
-def _safe_open_handle(file: Any, framework: str, device: Any = "cpu", *, backend: str = "mmap") -> safe_open:
+def _safe_open_handle(f: Any, framework: str, device: Any = "cpu", *, backend: str = "mmap") -> safe_open:
     """`safe_open` over an open binary file (anything with ``fileno``): its very descriptor, not its name, is read."""
-    descriptor = os.dup(file.fileno())
-    return safe_open._over(reader_of(descriptor, str(getattr(file, "name", "<file>"))), framework, device, backend)
+    descriptor = os.dup(f.fileno())
+    return safe_open._over(reader_of(descriptor, str(getattr(f, "name", "<file>"))), framework, device, backend)

@@ -46,6 +46,10 @@ class TensorSpec:
     """
 
     __slots__ = ("_dtype", "_shape", "_data_ptr", "_data_len")
+    _dtype: str
+    _shape: tuple[int, ...]
+    _data_ptr: int
+    _data_len: int
 
     def __init__(self, *, dtype: str, shape: Any, data_ptr: int, data_len: int) -> None:
         code = DTYPE_NAMES.get(dtype)

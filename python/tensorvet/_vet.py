@@ -81,14 +81,14 @@ def _options(limits: Mapping[str, int] | None, **options: object) -> list[str]:
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise ValueError(f"the limit {name} must be a whole number, not {value!r}")
         words += ["--limit", f"{name}={value}"]
-    for name, value in options.items():
+    for name, given in options.items():
         option = "--" + name.replace("_", "-")
-        if value is True:
+        if given is True:
             words.append(option)
-        elif isinstance(value, (list, tuple)):
-            words += [f"{option}={item}" for item in value]
-        elif value is not None and value is not False:
-            words.append(f"{option}={os.fsdecode(value)}")  # type: ignore[arg-type]
+        elif isinstance(given, (list, tuple)):
+            words += [f"{option}={item}" for item in given]
+        elif given is not None and given is not False:
+            words.append(f"{option}={os.fsdecode(given)}")  # type: ignore[arg-type]
     return words
 
 

@@ -7,16 +7,18 @@ changed. A reader's arrays are writable copies; reading never maps the file.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 
 from tensorvet import _core
 from tensorvet._errors import SafetensorError, printable
 from tensorvet._files import bytes_reader, open_reader, write_bytes, write_file
-from tensorvet._open import BytesLoader, check_backend
+from tensorvet._open import BytesLoader, check_backend, safe_open
+from tensorvet._serialize import TensorSpec, deserialize, serialize, serialize_file
 
 __all__ = ["load", "load_file", "save", "save_file"]
 
@@ -113,6 +115,19 @@ def entries_of(tensors: dict[str, np.ndarray]) -> tuple[list[tuple], list[np.nda
     return entries, kept
 
 
+def _also_tensor_dict(function: Callable) -> Callable:
+    """The reference's NumPy module calls `tensors` `tensor_dict`: as a keyword both are taken."""
+
+    @functools.wraps(function)
+    def either(*args: Any, **keywords: Any) -> Any:
+        if "tensor_dict" in keywords and "tensors" not in keywords:
+            keywords["tensors"] = keywords.pop("tensor_dict")
+        return function(*args, **keywords)
+
+    return either
+
+
+@_also_tensor_dict
 def save(tensors: dict[str, np.ndarray], metadata: Optional[dict[str, str]] = None) -> bytes:
     """The bytes of a safetensors file.
 
@@ -129,6 +144,7 @@ def save(tensors: dict[str, np.ndarray], metadata: Optional[dict[str, str]] = No
     return data
 
 
+@_also_tensor_dict
 def save_file(tensors: dict[str, np.ndarray], filename: Union[str, os.PathLike],
               metadata: Optional[dict[str, str]] = None) -> None:
     """Write a safetensors file, whole or not at all. Arguments and errors as `save`, and OSError."""

@@ -17,8 +17,8 @@ import torch.utils.dlpack
 from tensorvet import _core
 from tensorvet._errors import SafetensorError, printable
 from tensorvet._files import bytes_reader, open_reader, write_bytes, write_file
-from tensorvet._open import check_backend
-from tensorvet._serialize import DTYPE_NAMES, TensorSpec
+from tensorvet._open import check_backend, safe_open
+from tensorvet._serialize import DTYPE_NAMES, TensorSpec, deserialize, serialize, serialize_file
 from tensorvet._torch_shared import (
     _end_ptr,
     _filter_shared_not_shared,

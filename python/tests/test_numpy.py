@@ -29,6 +29,19 @@ def test_bytes_are_the_references(metadata):
     assert ours.save(TENSORS, metadata) == reference.save(TENSORS, metadata)
 
 
+def test_the_references_names_are_here(tmp_path):
+    """What other code imports from the module, and the keyword under which the reference takes the arrays."""
+    for name in ("safe_open", "serialize", "serialize_file", "deserialize", "TensorSpec"):
+        assert getattr(ours, name) is getattr(tensorvet, name)
+    assert ours.save(tensor_dict=TENSORS) == reference.save(tensor_dict=TENSORS)
+    ours.save_file(tensor_dict=TENSORS, filename=tmp_path / "m.safetensors")
+    same(reference.load_file(tmp_path / "m.safetensors"), TENSORS)
+    with pytest.raises(TypeError):
+        ours.save(TENSORS, tensor_dict=TENSORS)
+    with pytest.raises(TypeError):
+        tensorvet.safe_open(tmp_path / "m.safetensors", None)
+
+
 def test_each_reads_the_others_file(tmp_path):
     path = tmp_path / "m.safetensors"
     ours.save_file(TENSORS, path, {"a": "b"})

@@ -119,7 +119,6 @@ def test_arguments(path):
         safe_open(str(path), framework).close()
     for arguments, text in [
         ({"framework": "xx"}, "framework xx is invalid"),
-        ({"framework": None}, "framework None is invalid"),
         ({"framework": "np", "device": "cuda:0"}, "Device cuda:0 is not supported for framework numpy"),
         ({"framework": "pt", "backend": "x"}, 'backend "x" is invalid'),
     ]:
