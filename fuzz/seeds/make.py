@@ -45,6 +45,61 @@ HEADERS = {
     "overflow": header(json.dumps({"a": tensor("U8", [1 << 32, 1 << 32], 0, 0)})),
 }
 
+# ---- bounds: a file, then 8 bytes: seed, failing allocation, memory, and the limits on tensors, metadata, names, rank and
+# header, in the order that support/oracle.h's tail takes from the end; 255: all ----
+
+FULL = {"seed": 0, "failing": 255, "memory": 255, "tensors": 255, "metadata": 255, "names": 255, "rank": 255, "header": 255}
+
+
+def bounded(file, **tight):
+    return file + bytes({**FULL, **tight}.values())
+
+
+def safetensors(header, data=b"", length=None):
+    raw = json.dumps(header).encode() if isinstance(header, dict) else header
+    return struct.pack("<Q", len(raw) if length is None else length) + raw + data
+
+
+def colliding(count, names=4):
+    """Names that core's table, made for so many with the seed 0, puts all in one place (core/src/names.c)."""
+    places, found, mask, number = count + count // 2 + 2, [], (1 << 64) - 1, 0
+
+    def mix(value, word):
+        value = (value ^ word) * 0x9e3779b97f4a7c15 & mask
+        return value ^ value >> 32
+
+    while len(found) < count:
+        name = b"%0*x" % (names, number)
+        number += 1
+        value = mix(mix(0, int.from_bytes(name, "little")), len(name))
+        if (value >> 32) * places >> 32 == 7:
+            found.append(name.decode())
+    return found
+
+
+SMALL = {"__metadata__": {"k": "v", "format": "pt"}, "b": tensor("U8", [3], 16, 19), "a": tensor("F32", [2, 2], 0, 16)}
+EMPTY = tensor("U8", [0], 0, 0)
+SLOW = json.dumps({name: EMPTY for name in colliding(56)}, separators=(",", ":")).encode()
+TWICE = SLOW[:-1] + b',"' + colliding(56)[20].encode() + b'":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'
+PAIRS = json.dumps({"__metadata__": {name: "" for name in colliding(160)}}, separators=(",", ":")).encode()
+WHOLE = safetensors(SMALL, bytes(19))
+
+BOUNDS = {
+    "whole": bounded(WHOLE), "slow-names": bounded(safetensors(SLOW)), "slow-twice": bounded(safetensors(TWICE)),
+    "slow-keys": bounded(safetensors(PAIRS)),
+    "over-25-mb": bounded(safetensors(SMALL, length=25000008)[:-19] + b"", seed=0xA5),
+    "over-25-mb-unaligned": bounded(safetensors({}, length=25000003), seed=0xA5),
+    "mz-not-a-header": bounded(b"MZ" + bytes(6) + b"x", seed=0xA5), "spaces": bounded(struct.pack("<Q", 0x8B1F), seed=0xA5),
+    "gzip-by-length": bounded(struct.pack("<Q", 0x088B1F) + b"[", seed=0xA5), "empty": bounded(b""), "short": bounded(b"abc"),
+    "members-without-fields": bounded(safetensors(b"{" + b",".join(b'"%d":{}' % i for i in range(40)) + b"}")),
+    "two-members-one-place": bounded(safetensors(b'{"a":1,' * 30)),
+    **{f"{name}-{value}": bounded(WHOLE, **{name: value}) for name, values in {
+        "header": (0, 1, 5), "rank": (0, 1), "names": (0, 1), "metadata": (0, 1, 3), "tensors": (0, 1),
+        "memory": (0, *range(1, 40, 2), 40, 254), "failing": (0, 1, 2, 3, 4, 5, 8, 17, 18, 34, 49, 50)}.items()
+       for value in values},
+    **{f"slow-memory-{value}": bounded(safetensors(SLOW), memory=value) for value in range(1, 255, 6)},
+}
+
 # ---- frames: what a worker says, then two bytes of choices ----
 
 READY, KIND, FINDING, TENSOR, METADATA, GLOBAL, SHARED, CONTIGUOUS, OBJECT, NOTE, OUTPUT, PROGRESS, RESULT, VIOLATION, OMITTED = range(1, 16)
@@ -183,6 +238,9 @@ def main():
         write("inflate", name, data)
     for name, data in INDEXES.items():
         write("index", name, data)
+    for name, data in BOUNDS.items():
+        write("bounds", name, data)
+    write("identify", "mark-before-brace", struct.pack("<Q", 5) + b"\xef\xbb\xbf{}")
     for name, data in HEADERS.items():
         write("incremental", name, data)
     seen = set()
