@@ -38,7 +38,13 @@ int resident_start(const struct broker *broker, char *const *argv, int report, c
     if (error != 0)
         (void)close(ends[0]);
     resident->channel = error == 0 ? ends[0] : -1;
+    resident->thread = gettid();
     return error;
+}
+
+bool resident_is_ours(const struct resident *resident)
+{
+    return resident->channel >= 0 && resident->thread == gettid();
 }
 
 void resident_end(struct resident *resident)
@@ -62,6 +68,10 @@ bool ahead_take(struct workers *workers, const struct job *job, char *const *arg
     const struct jail_budget budget = attend_budget(job);
     if (workers == NULL || workers->spare.channel < 0 || !same_budget(&budget, &workers->budget))
         return false;
+    if (!resident_is_ours(&workers->spare)) {
+        resident_end(&workers->spare);
+        return false;
+    }
     const struct hand hand = {.argv = argv, .source = source, .output = output, .report = report};
     if (!hand_over(workers->spare.channel, &hand)) {
         resident_end(&workers->spare);

@@ -54,10 +54,12 @@ void batch_end(struct workers *workers)
 }
 
 /* Is it a job for the worker that is kept, or would be? */
-static bool takes(const struct workers *workers, const struct job *job, int source)
+static bool takes(struct workers *workers, const struct job *job, int source)
 {
     if (workers == NULL || !workers->batch || job->kind != JOB_CHECK || job->want_rows || job->diagnose || source < 0)
         return false;
+    if (!resident_is_ours(&workers->kept))
+        batch_end(workers);
     tv_limits limits = job->limits;
     limits.wall_seconds = workers->limits.wall_seconds; /* the clock is ours */
     return workers->kept.channel < 0 || memcmp(&workers->limits, &limits, sizeof(limits)) == 0;

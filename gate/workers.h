@@ -2,7 +2,7 @@
  *
  * One may be started ahead, so that the next file finds it ready: as fresh as any, since it has seen no file. And one
  * may be kept for many files, where the user asked for it (--isolation batch); SECURITY.md says what that gives up. Of
- * one thread: workers die with the thread that started them. */
+ * one thread: workers die with the thread that started them, so that another one starts its own. */
 #ifndef GATE_WORKERS_H
 #define GATE_WORKERS_H
 
@@ -16,6 +16,7 @@
 struct resident {
     struct jail_process process;
     int channel;
+    pid_t thread; /* that started it, and with which it dies */
 };
 
 /* A file that the kept worker was handed, and whose report has not been heard. */
@@ -47,6 +48,8 @@ int worker_start(const struct broker *broker, const struct jail_spec *spec, stru
 /* ahead.c: starts a worker with a socket in the source's place. 0 or an errno, with the step. */
 int resident_start(const struct broker *broker, char *const *argv, int report, const struct jail_budget *budget,
                    struct resident *resident, const char **failed_at);
+/* Is there one, and shall it outlive what we have for it? Another thread's may die any moment. */
+bool resident_is_ours(const struct resident *resident);
 /* Ends it, if there is one. */
 void resident_end(struct resident *resident);
 

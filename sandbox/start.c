@@ -179,9 +179,12 @@ int jail_start_preparing(const struct jail_spec *spec, struct jail_process *proc
     return start(spec, 0, true, process, failed_at);
 }
 
-/* clone3 has nothing more to offer than clone here, and libc knows how to give clone a stack. Root needs no user
- * namespace to make the others, and would be stuck in one: its own number is all that an unmapped one has. Without a
- * process there is nothing to undo, whatever the kernel had against it. */
+/* By clone, not clone3: it takes the same namespaces, and libc gives its child a stack. libc has no clone3; called raw,
+ * its child comes back from the call on another stack, or, vfork's way, on the caller's, in the middle of a C function
+ * whose saved registers it may overwrite: assembly for each architecture, with clone still there for kernels
+ * before 5.3. All it could save is CLONE_CLEAR_SIGHAND for child_signals, which takes about 15 us. Root needs
+ * no user namespace to make the others, and would be stuck in one: its own number is all that an unmapped one has.
+ * Without a process there is nothing to undo, whatever the kernel had against it. */
 int jail_start_apart(const struct jail_spec *spec, struct jail_process *process, const char **failed_at)
 {
     const int all = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS;

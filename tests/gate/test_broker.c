@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -682,6 +683,37 @@ TEST(batch_careful, "after a worker that went wrong files go singly for a while:
     (void)close(sources[0]);
     (void)close(sources[1]);
     close_broker(&broker, before);
+}
+
+static void *run_one(void *context)
+{
+    struct job job = job_of(JOB_CHECK, "by-file");
+    int source = letter('s');
+    broker_run(context, &job, source, -1, NULL, &outcome);
+    CHECK(outcome.complete);
+    (void)close(source);
+    return NULL;
+}
+
+TEST(other_threads, "a worker that another thread started ahead or keeps, and that dies with it, gets nobody's file")
+{
+    for (int batch = 0; batch < 2; batch++) {
+        int before = open_descriptors();
+        struct broker broker = open_broker(FAKE_WORKER);
+        stop = 0;
+        broker_expect_more(&broker);
+        if (batch)
+            broker_batch(&broker);
+        for (int i = 0; i < 20; i++) {
+            pthread_t thread;
+            CHECK(pthread_create(&thread, NULL, run_one, &broker) == 0 && pthread_join(thread, NULL) == 0);
+            const struct resident *left = batch ? &broker.workers->kept : &broker.workers->spare;
+            CHECK(left->channel >= 0 && !resident_is_ours(left));
+            (void)run_one(&broker);
+            CHECK(resident_is_ours(left));
+        }
+        close_broker(&broker, before);
+    }
 }
 
 TEST(batch_renewed, "after as many files as a worker may have comes another, without a fresh one in between")
