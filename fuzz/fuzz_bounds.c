@@ -174,6 +174,33 @@ static void check_unparsed(tv_span bytes, const struct choice *c)
     PROMISE(utf8_next(bytes, &at) == 0 && at == bytes.size);
 }
 
+/* More bytes than any file can have. */
+static void check_sizes(void)
+{
+    enum { PARTS = 8 };
+    static tv_findings findings;
+    const uint64_t huge = (uint64_t)1 << 60;
+    tv_entry parts[PARTS];
+    for (unsigned i = 0; i < PARTS; i++)
+        parts[i] = (tv_entry){tv_span_str("a"), &huge, 1, TV_U8, 0, 0};
+    findings_clear(&findings);
+    PROMISE(tv_layout(parts, PARTS, &findings) == TV_REJECTED);
+    PROMISE(tv_findings_first_error(&findings)->id == TV_FIND_INTEGER_OUT_OF_RANGE);
+}
+
+/* An error finds room in a list that is full of notes, and what finds none is counted. */
+static void check_full_list(void)
+{
+    static tv_findings findings;
+    const tv_span none = tv_span_of(NULL, 0);
+    findings_clear(&findings);
+    for (unsigned i = 0; i < TV_FINDINGS_MAX + 2; i++)
+        (void)tv_findings_add(&findings, TV_FIND_NAME_EMPTY, 0, none, none);
+    (void)tv_findings_add(&findings, TV_FIND_DUPLICATE_KEY, 0, none, none);
+    PROMISE(findings.count == TV_FINDINGS_MAX && findings.omitted == 3);
+    PROMISE(tv_findings_first_error(&findings)->id == TV_FIND_DUPLICATE_KEY);
+}
+
 /* What does not depend on a file: names, messages, and sizes beyond any file. */
 static void check_fixed(const struct choice *c)
 {
@@ -186,11 +213,8 @@ static void check_fixed(const struct choice *c)
     PROMISE(tv_finding_message(&finding, text, 0) == 0 && tv_finding_message(&finding, text, c->memory % 64) < 64);
     uint64_t shape[TV_SLICE_RANK] = {0};
     tv_slice slice;
-    static tv_findings findings;
-    const uint64_t huge = (uint64_t)1 << 62;
-    tv_entry halves[2] = {{tv_span_str("a"), &huge, 1, TV_U8, 0, 0}, {tv_span_str("b"), &huge, 1, TV_U8, 0, 0}};
-    findings_clear(&findings);
-    PROMISE(tv_layout(halves, 2, &findings) == TV_REJECTED);
+    check_sizes();
+    check_full_list();
     PROMISE(tv_slice_make(TV_U8, shape, TV_SLICE_RANK + 1, NULL, 0, &slice) == TV_SLICE_RANK_TOO_LARGE);
 }
 

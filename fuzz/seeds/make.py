@@ -83,6 +83,8 @@ SLOW = json.dumps({name: EMPTY for name in colliding(56)}, separators=(",", ":")
 TWICE = SLOW[:-1] + b',"' + colliding(56)[20].encode() + b'":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'
 PAIRS = json.dumps({"__metadata__": {name: "" for name in colliding(160)}}, separators=(",", ":")).encode()
 WHOLE = safetensors(SMALL, bytes(19))
+BACKWARDS = safetensors(json.dumps({"t%02d" % i: tensor("U8", [1], 39 - i, 40 - i) for i in range(40)},
+                                   separators=(",", ":")).encode(), bytes(40))
 
 BOUNDS = {
     "whole": bounded(WHOLE), "slow-names": bounded(safetensors(SLOW)), "slow-twice": bounded(safetensors(TWICE)),
@@ -97,6 +99,7 @@ BOUNDS = {
         "header": (0, 1, 5), "rank": (0, 1), "names": (0, 1), "metadata": (0, 1, 3), "tensors": (0, 1),
         "memory": (0, *range(1, 40, 2), 40, 254), "failing": (0, 1, 2, 3, 4, 5, 8, 17, 18, 34, 49, 50)}.items()
        for value in values},
+    **{f"backwards-memory-{value}": bounded(BACKWARDS, memory=value) for value in (40, 44, 48, 52, 54, 60, 70, 76, 255)},
     **{f"slow-memory-{value}": bounded(safetensors(SLOW), memory=value) for value in range(1, 255, 6)},
 }
 
