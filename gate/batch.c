@@ -82,10 +82,10 @@ static bool is_given(const struct workers *workers, const struct job *job, int s
 bool batch_begin(const struct broker *broker, const struct job *job, int source)
 {
     struct workers *workers = broker->workers;
+    if (workers != NULL && is_given(workers, job, source))
+        return true;
     if (!takes(workers, job, source))
         return false;
-    if (is_given(workers, job, source))
-        return true;
     const unsigned most = workers->singly > 0 ? 1 : BROKER_WINDOW;
     if (workers->given_count == most || workers->files == FILES_MOST)
         return false;
