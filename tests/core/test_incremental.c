@@ -162,6 +162,10 @@ TEST(buffer_follows_arrival, "the buffer grows with what has arrived, not with w
         CHECK(feed.capacity <= 4096 || feed.capacity <= 2 * (at + 1000));
     }
     tv_feed_close(&feed);
+    tv_feed_open(&feed, TV_SIZE_UNKNOWN, &limits, 0);
+    CHECK(tv_feed_bytes(&feed, tv_span_of(bytes, sizeof bytes), &findings) == TV_MORE);
+    CHECK(feed.capacity == sizeof bytes); /* one large piece */
+    tv_feed_close(&feed);
     struct file file = file_of("{\"a\":{\"dtype\":\"U8\",\"shape\":[1000000],\"data_offsets\":[0,1000000]}}", 0);
     tv_feed_open(&feed, TV_SIZE_UNKNOWN, &limits, 0);
     CHECK(tv_feed_bytes(&feed, tv_span_of(file.bytes, file.size), &findings) == TV_MORE);

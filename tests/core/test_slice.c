@@ -85,6 +85,14 @@ TEST(as_numpy, "random subscripts of random shapes give NumPy's elements in NumP
     }
 }
 
+TEST(error_texts, "every error has a text of its own")
+{
+    for (int i = TV_SLICE_GOOD; i <= TV_SLICE_RANK_TOO_LARGE; i++)
+        for (int j = TV_SLICE_GOOD; j < i; j++)
+            CHECK(strcmp(tv_slice_error_text((tv_slice_error)i), tv_slice_error_text((tv_slice_error)j)) != 0);
+    CHECK(tv_slice_error_text((tv_slice_error)(TV_SLICE_RANK_TOO_LARGE + 1))[0] == '?');
+}
+
 TEST(ellipsis, "an ellipsis, or the end, stands for all dimensions without a subscript")
 {
     uint64_t shape[] = {2, 3, 4}, begin = 0, end = 0;

@@ -124,6 +124,7 @@ TEST(kinds, "every magic gives its kind")
     EXPECT_KIND("\x10\0\0\0\0\0\0\0\xef\xbb\xbf{\"", TV_KIND_SAFETENSORS);
     EXPECT_KIND("\x80\x02\0\0\0\0\0\0{\"", TV_KIND_SAFETENSORS);
     EXPECT_KIND("PK\x03\x04\0\0\0\0{\"", TV_KIND_SAFETENSORS);
+    EXPECT_KIND("\x10\0\0\0\0\0\0\0 \n\t", TV_KIND_SAFETENSORS); /* blanks as far as one sees */
     EXPECT_KIND("\x10\0\0\0\0\0\0\0abc", TV_KIND_UNKNOWN);
     EXPECT_KIND("\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.", TV_KIND_TORCH_LEGACY);
     EXPECT_KIND("\x80\x04\x95\x0d\0\0\0\0\0\0\0\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19.", TV_KIND_TORCH_LEGACY);
@@ -151,8 +152,10 @@ TEST(kinds, "every magic gives its kind")
                 "ET12",
                 TV_KIND_EXECUTORCH);
     EXPECT_KIND("\x08\x07\x12\x07pytorch\x1a", TV_KIND_ONNX);
+    EXPECT_KIND("\x08\x07\x12\x07pyt\x01rch\x1a", TV_KIND_UNKNOWN);
     EXPECT_KIND("version https://git-lfs.github.com/spec/v1\n", TV_KIND_GIT_LFS_POINTER);
     EXPECT_KIND("<!DOCTYPE html>", TV_KIND_HTML);
+    EXPECT_KIND("\n<!DOCTYPE html>", TV_KIND_HTML);
     EXPECT_KIND("{\"error\":\"Not found\"}", TV_KIND_HTML);
     EXPECT_KIND("hello", TV_KIND_UNKNOWN);
     for (unsigned i = 0; i < TV_KIND_COUNT; i++)
@@ -190,6 +193,12 @@ TEST(tars, "a tar is known by its checksum, which beats even a plausible length"
     make_tar(block, "a\0\0\0\0\0\0\0{", 0);
     block[8] = '{';
     expect_kind(block, 512, 10240, TV_KIND_SAFETENSORS);
+}
+
+TEST(version, "the library says which release it is: numbers and dots")
+{
+    const char *version = tv_version();
+    CHECK(version[0] != '\0' && strspn(version, "0123456789.") == strlen(version));
 }
 
 int main(int argc, char **argv)
