@@ -94,6 +94,33 @@ TEST(fail_forever, "each allocation fails, and all after it")
     fail_each(false);
 }
 
+TEST(small_arena, "an arena of any size gives the index or TV_NO_MEMORY, and never a finding")
+{
+    struct file file = file_of(
+        "{\"__metadata__\":{\"a\":\"\",\"b\":\"\"},\"y\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]},"
+        "\"x\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}",
+        2);
+    const tv_limits limits = tv_limits_default();
+    static tv_findings findings;
+    size_t most = (size_t)tv_index_memory(file.size - 8);
+    bool fits = false;
+    for (size_t size = 0; size <= most; size++) {
+        uint8_t *memory = malloc(size + 1);
+        CHECK(memory != NULL);
+        tv_arena arena = {memory, size, 0};
+        tv_index index;
+        findings.count = 0;
+        tv_status status =
+            tv_index_parse(tv_span_of(file.bytes, file.size), file.file_size, &limits, 0, &arena, &index, &findings);
+        CHECK(status == (fits ? TV_OK : TV_NO_MEMORY) || (!fits && status == TV_OK));
+        CHECK(findings.count == 0 || status == TV_OK);
+        fits = status == TV_OK;
+        free(memory);
+    }
+    CHECK(fits);
+    file_free(&file);
+}
+
 int main(int argc, char **argv)
 {
     return run_tests(argc, argv);
