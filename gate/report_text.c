@@ -200,6 +200,8 @@ static void text_inspect(const struct reporter *reporter, const struct report *r
 {
     const struct row_text *lists = report->rows->lists;
     char size[SIZE_TEXT];
+    if (passed_over(reporter, report))
+        return;
     put_head(reporter, report);
     if (report->complete && report->tensors > 0)
         fprintf(reporter->out, ", %s of data", size_text(report->data_bytes, size));

@@ -321,6 +321,15 @@ class Tree(Case):
         self.assertIn("tensors\n  model  3 tensors, 48 bytes\ntied", told)
         self.assertNotIn("lr", told)
 
+    def test_quiet(self):
+        """-q means the same everywhere: nothing is said of what is accepted, all of what is not."""
+        self.put("m.pt", weights())
+        self.put("cut.pt", weights()[:-30])
+        done = tensorvet("inspect", "-q", "m.pt", cwd=self.folder)
+        self.assertEqual((done.returncode, done.stdout), (0, b""))
+        done = tensorvet("inspect", "-q", "cut.pt", cwd=self.folder)
+        self.assertEqual((done.returncode, b"zip-end-missing" in done.stdout), (1, True))
+
     def test_json(self):
         self.put("m.pt", weights(mapping([("w", tensor()), ("v", tensor()), ("h", mapping([("lr", integer(1))]))])))
         _, line = one_report("inspect", "m.pt", cwd=self.folder)
