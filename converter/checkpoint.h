@@ -45,6 +45,7 @@ struct ck_tensor {
     uint64_t bytes;    /* elements times the dtype */
     uint8_t swap;      /* its numbers are parts of so many bytes, written by a big-endian machine; 0: they are not */
     uint8_t signs;     /* enum sign_change, or'ed: what torch has put off until the numbers are needed */
+    bool pairs; /* offset and strides count pairs of elements, one byte; the last dimension has shape / 2 of them */
 };
 
 /* A global that the pickle names. */

@@ -152,6 +152,8 @@ static bool identical(const struct ck_tensor *a, const struct ck_tensor *b)
 {
     if (a->storage != b->storage || a->offset != b->offset || a->dtype != b->dtype || a->rank != b->rank)
         return false;
+    if (a->swap != b->swap || a->signs != b->signs || a->pairs != b->pairs)
+        return false;
     for (uint32_t d = 0; d < a->rank; d++) {
         if (a->shape[d] != b->shape[d] || (a->shape[d] != 1 && a->stride[d] != b->stride[d]))
             return false;

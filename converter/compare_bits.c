@@ -133,6 +133,8 @@ static bool take_dimensions(struct walk *w, const struct ck_tensor *tensor, uint
         last--;
     for (uint32_t d = 0; d < last; d++) {
         uint64_t step = 0, count = tensor->shape[d];
+        if (tensor->pairs && d + 1 == tensor->rank)
+            count /= 2; /* the output's shape counts values */
         if (count == 1)
             continue;
         if (count == 0 || !tv_mul(tensor->stride[d], bits, &step))
@@ -153,7 +155,8 @@ static bool take_dimensions(struct walk *w, const struct ck_tensor *tensor, uint
 /* False where the tensor does not fit its storage, or cannot be walked. */
 static bool prepare(struct walk *w, const struct ck_tensor *tensor, const struct storage *storage, uint64_t to)
 {
-    uint64_t bits = tv_dtype_bits(tensor->dtype), each = bits < 8 ? 1 : bits / 8, offset = 0;
+    const uint64_t bits = tv_dtype_bits(tensor->dtype) * (tensor->pairs ? 2 : 1);
+    uint64_t each = bits < 8 ? 1 : bits / 8, offset = 0;
     *w = (struct walk){.to = to};
     if (tensor->rank > WALK_RANK || bits == 0 || !take_dimensions(w, tensor, bits))
         return false;

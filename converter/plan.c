@@ -50,6 +50,8 @@ static int compare_views(const struct ck_tensor *a, const struct ck_tensor *b)
     if (order == 0)
         order = compare_u64(a->signs, b->signs);
     if (order == 0)
+        order = compare_u64(a->pairs, b->pairs);
+    if (order == 0)
         order = compare_u64(a->rank, b->rank);
     for (uint32_t d = 0; order == 0 && d < a->rank; d++)
         order = compare_u64(a->shape[d], b->shape[d]);

@@ -8,6 +8,8 @@ bool view_contiguous(const struct ck_tensor *tensor)
     uint64_t expected = 1;
     if (tensor->elements == 0)
         return true;
+    if (tensor->pairs) /* the reader says so only where they are stepped over */
+        return false;
     for (uint32_t d = tensor->rank; d > 0; d--) {
         uint64_t count = tensor->shape[d - 1];
         if (count == 1)
@@ -77,10 +79,16 @@ static uint32_t innermost_of(const struct ck_tensor *tensor)
     return d == 0 ? tensor->rank : d - 1;
 }
 
+/* How often the view steps along a dimension, and once more. */
+static uint64_t steps_of(const struct ck_tensor *tensor, uint32_t d)
+{
+    return tensor->pairs && d + 1 == tensor->rank ? tensor->shape[d] / 2 : tensor->shape[d];
+}
+
 tv_status view_of(const struct ck_tensor *tensor, const struct storage *storage, struct view *view,
                   tv_findings *findings)
 {
-    uint64_t bits = tv_dtype_bits(tensor->dtype), offset = 0;
+    uint64_t bits = tv_dtype_bits(tensor->dtype) * (tensor->pairs ? 2 : 1), offset = 0;
     uint32_t innermost = innermost_of(tensor);
     if (tensor->rank > VIEW_RANK)
         return refuse(tensor, TV_FIND_RANK_TOO_LARGE, VIEW_RANK, findings);
@@ -89,7 +97,7 @@ tv_status view_of(const struct ck_tensor *tensor, const struct storage *storage,
     *view = (struct view){
         .each = bits < 8 ? 1 : bits / 8, .swap = tensor->swap, .signs = tensor->signs, .dtype = tensor->dtype};
     for (uint32_t d = 0; d < tensor->rank; d++) {
-        uint64_t step = 0, count = tensor->shape[d];
+        uint64_t step = 0, count = steps_of(tensor, d);
         if (count == 1)
             continue;
         if (count == 0 || !tv_mul(tensor->stride[d], bits, &step))

@@ -29,10 +29,12 @@ static void check_tensor(const struct ck_tensor *t, const struct checkpoint *tab
     for (uint16_t d = 0; d < t->rank; d++) {
         elements *= t->shape[d];
         PROMISE(elements <= UINT64_MAX);
-        last += t->shape[d] == 0 ? 0 : (__uint128_t)(t->shape[d] - 1) * t->stride[d];
+        const uint64_t steps = t->pairs && d + 1 == t->rank ? t->shape[d] / 2 : t->shape[d];
+        last += steps == 0 ? 0 : (__uint128_t)(steps - 1) * t->stride[d];
     }
     PROMISE(elements == t->elements && elements * each / 8 == t->bytes);
-    PROMISE(elements == 0 || (last + 1) * each <= (__uint128_t)s->size * 8);
+    PROMISE(elements == 0 || (last + 1) * (t->pairs ? 8 : each) <= (__uint128_t)s->size * 8);
+    PROMISE(!t->pairs || (each == 4 && t->rank > 0 && t->shape[t->rank - 1] % 2 == 0));
 }
 
 static void check_table(const struct checkpoint *table, const struct source *source, bool listed)

@@ -96,24 +96,28 @@ static tv_status check_bounds(const struct call *c, struct ck_tensor *view, uint
 }
 
 /* float4_e2m1fn_x2: torch counts bytes of two values each, a safetensors header counts values (its last dimension is
- * twice torch's). The view is told in values, which needs the last dimension to lie together: false where it does not.
+ * twice torch's). The view is told in values where those of the last dimension lie together, else in pairs. False where
+ * there is no dimension to double, or a number would be too large.
  */
 static bool count_values(struct ck_tensor *view, uint64_t *shape, uint64_t *stride)
 {
     uint32_t last = view->rank - 1u;
-    if (view->rank == 0 || (view->shape[last] > 1 && view->stride[last] != 1))
+    if (view->rank == 0)
         return false;
+    view->pairs = view->elements > 0 && view->shape[last] > 1 && view->stride[last] != 1;
     for (uint32_t i = 0; i < view->rank; i++) {
         shape[i] = view->shape[i];
-        if (i == last || view->elements == 0 || shape[i] == 1)
+        if (view->pairs)
+            stride[i] = view->stride[i];
+        else if (i == last || view->elements == 0 || shape[i] == 1)
             stride[i] = 1; /* of a dimension that is never stepped along, any will do */
         else if (!tv_mul(view->stride[i], 2, &stride[i]))
             return false;
     }
     view->shape = shape;
     view->stride = stride;
-    return tv_mul(shape[last], 2, &shape[last]) && tv_mul(view->offset, 2, &view->offset) &&
-           tv_mul(view->elements, 2, &view->elements);
+    return tv_mul(shape[last], 2, &shape[last]) && tv_mul(view->elements, 2, &view->elements) &&
+           (view->pairs || tv_mul(view->offset, 2, &view->offset));
 }
 
 /* The same for a call's view; other types are left as they are. */
@@ -162,7 +166,7 @@ static tv_status keep_view(const struct call *c, const struct meaning *storage, 
     if (status == TV_OK)
         status = unpack_pairs(c, view, &possible);
     if (status == TV_OK && !possible) {
-        *out = (struct meaning){.what = MEANS_UNSUPPORTED, .why = "a view that takes packed pairs of values apart"};
+        *out = (struct meaning){.what = MEANS_UNSUPPORTED, .why = "packed pairs of values without a dimension"};
         return TV_OK;
     }
     return status == TV_OK ? take_view(c->r, view, out) : status;

@@ -344,6 +344,16 @@ def conj_neg():
             "w": torch._neg_view(fill("ni", torch.int64, 3)), "plain": pairs}
 
 
+@case("float4-turned", "pairs of four-bit values stay together in whatever order a view takes them", since=2,
+      reference="cannot flatten turned views that share a storage")
+def float4_turned():
+    def packed(view):
+        return view.view(torch.float4_e2m1fn_x2)
+    numbers = fill("f4t", torch.uint8, 3, 4, 5)
+    return {"turned": packed(numbers.permute(2, 1, 0)), "stepped": packed(numbers[1:, :, ::2]), "wide": packed(numbers[0, :, 1:2].expand(4, 3)),
+            "column": packed(numbers[:, :, 3:4]), "rows": packed(numbers[:, 1:3]), "none": packed(numbers[:0].permute(2, 1, 0))}
+
+
 @case("module-whole", "a whole pickled module gives its state dict, without its class",
       findings=["reviewed-global"] * 3, reference="refuses a module")
 def module_whole():
