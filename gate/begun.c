@@ -48,7 +48,8 @@ static void finish_first(struct session *session)
 {
     struct begun *begun = session->begun[0];
     session->begun_count--;
-    memmove(&session->begun[0], &session->begun[1], session->begun_count * sizeof session->begun[0]);
+    for (unsigned i = 0; i < session->begun_count; i++)
+        session->begun[i] = session->begun[i + 1];
     session_examine_by(session, begun->examination, &begun->job, &begun->input, begun->path);
     if (!begun->examination->outcome.interrupted)
         begun->report(begun->context, session, begun);

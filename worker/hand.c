@@ -39,10 +39,10 @@ static size_t join(char *const *argv, char *bytes, size_t capacity)
     return used;
 }
 
-static bool send_message(int channel, const struct iovec parts[2], const int *descriptors, size_t count)
+static bool send_message(int channel, struct iovec parts[2], const int *descriptors, size_t count)
 {
     union ancillary room;
-    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = 2};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     memset(&room, 0, sizeof(room));
     if (count > 0) {
         message.msg_control = room.bytes;
@@ -72,7 +72,7 @@ static bool hand_joined(int channel, const struct hand *hand, char *bytes, size_
             descriptors[count++] = given[i];
         }
     }
-    const struct iovec parts[2] = {{&head, sizeof(head)}, {bytes, size}};
+    struct iovec parts[2] = {{&head, sizeof(head)}, {bytes, size}};
     return send_message(channel, parts, descriptors, count);
 }
 

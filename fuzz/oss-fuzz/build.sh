@@ -10,7 +10,7 @@ options=(-DTV_FUZZ_ENGINE=oss "-DTV_FUZZ_LINK=$LIB_FUZZING_ENGINE" -DCMAKE_BUILD
 # own code, which is not instrumented, has written.
 [[ "${SANITIZER:-address}" != memory ]] || options+=(-DTV_CORE_ONLY=ON -DTV_FUZZ_MUTATORS=OFF)
 
-cmake -S . -B "$WORK/tensorvet" "${options[@]}"
+cmake -G Ninja -S . -B "$WORK/tensorvet" "${options[@]}"
 cmake --build "$WORK/tensorvet" --target fuzz_targets -j "$(nproc)"
 for program in "$WORK"/tensorvet/fuzz/fuzz_*; do
   [[ -f "$program" && -x "$program" ]] || continue
