@@ -144,7 +144,7 @@ static void print_rules(const struct policy *policy, FILE *out)
         fprintf(out, "%s=%" PRIu64 "\n", table[i].name, tv_limit_get(&policy->limits, &table[i]));
 }
 
-void policy_digest(const struct policy *policy, char hex[POLICY_DIGEST_TEXT])
+bool policy_digest(const struct policy *policy, char hex[POLICY_DIGEST_TEXT])
 {
     uint8_t digest[DIGEST_BYTES];
     char *text = NULL;
@@ -152,13 +152,15 @@ void policy_digest(const struct policy *policy, char hex[POLICY_DIGEST_TEXT])
     FILE *out = open_memstream(&text, &size);
     hex[0] = '\0';
     if (out == NULL)
-        return;
+        return false;
     print_rules(policy, out);
-    const bool whole = ferror(out) == 0;
-    if (fclose(out) == 0 && whole) {
+    bool whole = ferror(out) == 0;
+    whole = fclose(out) == 0 && whole;
+    if (whole) {
         digest_of(tv_span_of(text, size), digest);
         for (unsigned i = 0; i < DIGEST_BYTES; i++)
             snprintf(hex + 2 * (size_t)i, 3, "%02x", digest[i]);
     }
     free(text);
+    return whole;
 }

@@ -53,8 +53,9 @@ tv_class policy_worse(tv_class a, tv_class b);
 enum verdict policy_source_verdict(const struct policy *policy, tv_kind kind, const tv_findings *findings,
                                    bool complete);
 
-/* SHA-256, in hex, of everything that the policy decides by: name, severity of each id, limits. */
+/* SHA-256, in hex, of everything that the policy decides by: name, severity of each id, limits. False and "" where
+ * there is no memory for it. */
 #define POLICY_DIGEST_TEXT 65
-void policy_digest(const struct policy *policy, char hex[POLICY_DIGEST_TEXT]);
+TV_MUST_CHECK bool policy_digest(const struct policy *policy, char hex[POLICY_DIGEST_TEXT]);
 
 #endif

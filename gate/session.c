@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "session.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +17,14 @@
 
 int session_open(struct session *session)
 {
-    if (session->reporter.json) /* text does not show it */
-        policy_digest(&session->policy, session->reporter.policy_sha256);
     session->reporter.policy = &session->policy;
     session->torch.control = -1;
     int error = broker_open(&session->broker, session->stop);
+    /* The digest is for JSON: text does not show it. */
+    if (error == 0 && session->reporter.json && !policy_digest(&session->policy, session->reporter.policy_sha256)) {
+        broker_close(&session->broker);
+        error = ENOMEM;
+    }
     if (error == 0 && session->namespaces)
         broker_namespaces(&session->broker);
     if (error == 0 && session->batch)

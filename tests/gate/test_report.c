@@ -56,7 +56,7 @@ static char *reported(enum report_of of, bool json, enum verdict verdict)
         (void)tv_findings_add(&findings, TV_FIND_DANGEROUS_GLOBAL, (uint64_t)i, evil, evil);
     fill_rows(json);
     struct reporter reporter = {.out = open_memstream(&text, &size), .json = json, .verbose = true, .policy = &policy};
-    policy_digest(&policy, reporter.policy_sha256);
+    CHECK(policy_digest(&policy, reporter.policy_sha256));
     struct report report = {.of = of,
                             .path = "\x1b[31m\xff\n\u202E.pt",
                             .target = "\x1b\n\xff",
