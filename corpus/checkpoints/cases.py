@@ -344,7 +344,7 @@ def conj_neg():
             "w": torch._neg_view(fill("ni", torch.int64, 3)), "plain": pairs}
 
 
-@case("float4-turned", "pairs of four-bit values stay together in whatever order a view takes them", since=2,
+@case("dtype-float4-turned", "pairs of four-bit values stay together in whatever order a view takes them", since=2,
       reference="cannot flatten turned views that share a storage")
 def float4_turned():
     def packed(view):
