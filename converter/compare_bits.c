@@ -155,7 +155,7 @@ static bool take_dimensions(struct walk *w, const struct ck_tensor *tensor, uint
 /* False where the tensor does not fit its storage, or cannot be walked. */
 static bool prepare(struct walk *w, const struct ck_tensor *tensor, const struct storage *storage, uint64_t to)
 {
-    const uint64_t bits = tv_dtype_bits(tensor->dtype) * (tensor->pairs ? 2 : 1);
+    const uint64_t bits = (tensor->pairs ? UINT64_C(2) : UINT64_C(1)) * tv_dtype_bits(tensor->dtype);
     uint64_t each = bits < 8 ? 1 : bits / 8, offset = 0;
     *w = (struct walk){.to = to};
     if (tensor->rank > WALK_RANK || bits == 0 || !take_dimensions(w, tensor, bits))

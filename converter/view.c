@@ -88,7 +88,7 @@ static uint64_t steps_of(const struct ck_tensor *tensor, uint32_t d)
 tv_status view_of(const struct ck_tensor *tensor, const struct storage *storage, struct view *view,
                   tv_findings *findings)
 {
-    uint64_t bits = tv_dtype_bits(tensor->dtype) * (tensor->pairs ? 2 : 1), offset = 0;
+    uint64_t bits = (tensor->pairs ? UINT64_C(2) : UINT64_C(1)) * tv_dtype_bits(tensor->dtype), offset = 0;
     uint32_t innermost = innermost_of(tensor);
     if (tensor->rank > VIEW_RANK)
         return refuse(tensor, TV_FIND_RANK_TOO_LARGE, VIEW_RANK, findings);
