@@ -6,6 +6,7 @@
 
 #include <shard_index.h>
 
+#include "misread.h"
 #include "oracle.h"
 
 static bool is_same(struct json_object *object, tv_span text)
@@ -47,7 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     PROMISE((status == TV_OK) == (tv_findings_first_error(&findings) == NULL));
     if (status == TV_OK) {
         PROMISE(index.rows.count > 0);
-        compare(&index, data, size);
+        if (!json_c_misreads(tv_span_of(data, size)))
+            compare(&index, data, size);
         oracle_accepted();
     }
     shard_index_free(&index);
