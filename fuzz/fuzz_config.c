@@ -2,10 +2,9 @@
  * is a list that begins with these very names; each is a word. */
 #include <string.h>
 
-#include <json-c/json.h>
-
 #include <config.h>
 
+#include "json_c.h"
 #include "oracle.h"
 
 static bool is_word(tv_span name)
@@ -19,8 +18,7 @@ static bool is_word(tv_span name)
 
 static void compare(const struct vector *names, const uint8_t *data, size_t size)
 {
-    struct json_tokener *tokener = json_tokener_new_ex(64);
-    struct json_object *whole = json_tokener_parse_ex(tokener, (const char *)data, (int)size), *list = NULL;
+    struct json_object *whole = json_c_read(tv_span_of(data, size), 64, 0), *list = NULL;
     PROMISE(whole != NULL && json_object_object_get_ex(whole, "architectures", &list));
     PROMISE(json_object_is_type(list, json_type_array) && json_object_array_length(list) >= names->count);
     for (uint64_t i = 0; i < names->count; i++) {
@@ -31,7 +29,6 @@ static void compare(const struct vector *names, const uint8_t *data, size_t size
                               tv_span_of(json_object_get_string(theirs), (size_t)json_object_get_string_len(theirs))));
     }
     json_object_put(whole);
-    json_tokener_free(tokener);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -7,10 +7,8 @@
 #include <string.h>
 
 #ifndef FUZZ_WITHOUT_JSON_C
-#include <json-c/json.h>
+#include "json_c.h"
 #endif
-
-#include "misread.h"
 #include "naive.h"
 #include "parse.h"
 
@@ -78,9 +76,7 @@ static void check_json_c(const tv_index *index)
 {
     if (json_c_misreads(index->header))
         return;
-    struct json_tokener *tokener = json_tokener_new_ex(64);
-    PROMISE(tokener != NULL);
-    json_object *root = json_tokener_parse_ex(tokener, (const char *)index->header.data, (int)index->header.size);
+    json_object *root = json_c_read(index->header, 64, 0);
     PROMISE(root != NULL && json_object_is_type(root, json_type_object));
     uint64_t names = (uint64_t)json_object_object_length(root);
     PROMISE(names == index->count + (index->metadata_at != 0));
@@ -88,7 +84,6 @@ static void check_json_c(const tv_index *index)
         check_tensor(root, index, &index->tensors[i]);
     check_metadata(root, index);
     json_object_put(root);
-    json_tokener_free(tokener);
 }
 #else
 static void check_json_c(const tv_index *index)

@@ -2,11 +2,9 @@
  * that stay in their folder. */
 #include <string.h>
 
-#include <json-c/json.h>
-
 #include <shard_index.h>
 
-#include "misread.h"
+#include "json_c.h"
 #include "oracle.h"
 
 static bool is_same(struct json_object *object, tv_span text)
@@ -18,8 +16,7 @@ static bool is_same(struct json_object *object, tv_span text)
 /* Each row is in the other reader's map, and there are as many. A NUL ends names for json-c: then nothing is said. */
 static void compare(const struct shard_index *index, const uint8_t *data, size_t size)
 {
-    struct json_tokener *tokener = json_tokener_new_ex(64);
-    struct json_object *whole = json_tokener_parse_ex(tokener, (const char *)data, (int)size), *map = NULL;
+    struct json_object *whole = json_c_read(tv_span_of(data, size), 64, 0), *map = NULL;
     PROMISE(whole != NULL && json_object_object_get_ex(whole, "weight_map", &map));
     bool has_nul = false;
     for (uint64_t i = 0; i < index->rows.count; i++) {
@@ -33,7 +30,6 @@ static void compare(const struct shard_index *index, const uint8_t *data, size_t
     }
     PROMISE(has_nul || (uint64_t)json_object_object_length(map) == index->rows.count);
     json_object_put(whole);
-    json_tokener_free(tokener);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -6,6 +6,7 @@ small tensors, a LoRA of 1 000 tensors. Page cache warm. Before anything is time
 Each sample is wall-clock time and processor time (of the process, system calls included): the latter says more on a
 machine that has other work. Peak memory is of a fresh process that does the operation once. Writes samples.json, table.md, plot.svg.
 Run it with the package on the path: PYTHONPATH=BUILD/python."""
+import ctypes
 import gc
 import json
 import os
@@ -163,6 +164,7 @@ def memory_probe(folder, name, title, side):
         if part is not None:
             part(side)
     gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what was freed before must not serve the operation unseen
     pathlib.Path("/proc/self/clear_refs").write_text("5")
 
     def status(field):

@@ -558,12 +558,11 @@ static inline uint64_t take_member(reader *r, uint64_t at)
     tv_span raw = json_raw(r->text, &key);
     if (is_metadata(raw, key.escaped))
         return take_metadata(r, at, key.begin - 1);
-    if (!check_name(r, &key))
+    /* The capacity is what the header's length allows: it never strikes for a good one. */
+    if (!check_name(r, &key) || r->facts->count >= r->capacity)
         return NOWHERE;
     if (raw.size == 0 && r->facts->empty_count++ == 0)
         r->facts->empty_at = key.begin - 1;
-    if (r->facts->count >= r->capacity)
-        return NOWHERE; /* never for a good header: capacity is what its length allows */
     tv_tensor *tensor = &r->facts->tensors[r->facts->count++];
     tensor->name_at = (uint32_t)key.begin;
     tensor->name_size = (uint32_t)raw.size;

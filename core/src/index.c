@@ -199,13 +199,11 @@ static tv_status check_header(const check *c, header_facts *facts)
         status = find_twice(c, facts, true);
     if (status == TV_OK && facts->count > 1)
         status = find_twice(c, facts, false);
-    if (status != TV_OK)
+    bool has_problem = facts->problem.id != TV_FIND_NONE;
+    if (status != TV_OK || (facts->complete && !has_problem))
         return status;
-    if (facts->problem.id != TV_FIND_NONE)
-        return reject(c, &facts->problem);
-    if (!facts->complete) /* the two readings of the grammar differ: a bug of ours, and no reason to accept */
-        return reject_text(c, TV_FIND_HEADER_INVALID_JSON, c->header.size);
-    return TV_OK;
+    /* Incomplete without a problem: the two readings of the grammar differ, a bug of ours, and no reason to accept. */
+    return has_problem ? reject(c, &facts->problem) : reject_text(c, TV_FIND_HEADER_INVALID_JSON, c->header.size);
 }
 
 static tv_span name_of(const check *c, const tv_tensor *tensor)

@@ -36,14 +36,13 @@ enum { STEPS_EACH = 4, STEPS_FIXED = 1024 };
 tv_status name_table_make(name_table *table, tv_span header, uint64_t seed, uint64_t count, tv_arena *arena)
 {
     uint64_t places = 0;
-    if (!tv_add(count, count / 2, &places) || !tv_add(places, 2, &places))
-        return TV_NO_MEMORY;
+    bool fits = tv_add(count, count / 2, &places) && tv_add(places, 2, &places);
     table->header = header;
     table->seed = seed;
     table->places = places;
     table->steps_left = STEPS_FIXED + STEPS_EACH * count;
     table->listed = 0;
-    table->cells = tv_arena_take(arena, places, 2 * sizeof table->cells[0]);
+    table->cells = fits ? tv_arena_take(arena, places, 2 * sizeof table->cells[0]) : NULL;
     return table->cells == NULL ? TV_NO_MEMORY : TV_OK;
 }
 

@@ -178,6 +178,8 @@ WRITERS = {"recipe-%d" % i: bytes((i * 37 + j * (11 + i)) % 256 for j in range(6
 
 SLICES = {"recipe-%d" % i: bytes([17, 2 + i % 3, 1 + i % 4, 3, 4, 5]) + bytes((i * 29 + j * 7) % 256 for j in range(20))
           for i in range(6)}
+# F4 of shape [2, 3], columns 0 and 1: the runs are whole bytes, the rows are not.
+SLICES["half-bytes-between-rows"] = bytes([1, 2, 2, 2, 3, 1, 0, 0, 0, 33, 16, 18, 16])
 
 
 # ---- indexes of shards ----

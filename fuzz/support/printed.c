@@ -6,8 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <json-c/json.h>
-
+#include "json_c.h"
 #include "plain.h"
 
 static void decode(tv_span frames, const struct job *job, struct rows *rows, struct said *said)
@@ -23,12 +22,9 @@ static void decode(tv_span frames, const struct job *job, struct rows *rows, str
 
 static json_object *parse_strictly(const char *text, size_t size)
 {
-    struct json_tokener *tokener = json_tokener_new_ex(2 * FRAME_VALUE_DEPTH + 16);
-    PROMISE(tokener != NULL);
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    json_object *root = json_tokener_parse_ex(tokener, text, (int)size);
+    json_object *root = json_c_read(tv_span_of(text, size), 2 * FRAME_VALUE_DEPTH + 16,
+                                    JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     PROMISE(root != NULL && json_object_is_type(root, json_type_object));
-    json_tokener_free(tokener);
     return root;
 }
 
