@@ -164,19 +164,18 @@ static void verify_existing(struct making *making, const struct job *job, const 
     add_finding(findings_of(making), TV_FIND_OUTPUT_DIFFERS, making->conversion->out_path, "");
 }
 
-/* Runs writer, comparer and judge; on a dry run, the plan alone. */
-static void run(struct making *making)
+/* What the options ask of a worker. */
+static struct job job_of(const struct making *making)
 {
-    struct session *session = making->session;
     const struct convert_options *options = making->options;
-    struct job job = session_job(session, JOB_WRITE);
+    struct job job = session_job(making->session, JOB_WRITE);
     job.called_safetensors = name_is_safetensors(making->conversion->path);
-    struct listener listener = rows_listener(&making->examination->rows);
     job.key = options->key;
     job.ties = options->ties;
     job.disarm = options->disarm;
     job.plan_only = options->dry_run;
     job.want_rows = true;
+    job.want_values = options->extras != NULL;
     job.skip_unsupported = options->skip_unsupported;
     job.strip = options->strip;
     job.only_models = making->conversion->in_top >= 0 && !options->all;
@@ -185,7 +184,6 @@ static void run(struct making *making)
     job.parts = options->torch.wanted ? 0 : (uint64_t)making->input.seen.st_size / PART_LEAST;
     if (job.parts > making->conversion->parts)
         job.parts = making->conversion->parts;
-    job.want_values = making->examination->rows.keep_values = options->extras != NULL;
     job.hints = making->hints.count;
     memcpy(job.hint, making->hints.names, sizeof job.hint);
     job.discards = options->discards;
@@ -194,21 +192,28 @@ static void run(struct making *making)
     memcpy(job.include, options->include, sizeof job.include);
     job.excludes = options->excludes;
     memcpy(job.exclude, options->exclude, sizeof job.exclude);
+    return job;
+}
+
+/* Runs writer, comparer and judge; on a dry run, the plan alone. */
+static void run(struct making *making)
+{
+    struct session *session = making->session;
+    const struct convert_options *options = making->options;
+    const struct job job = job_of(making);
+    struct outcome *outcome = &making->examination->outcome;
+    making->examination->rows.keep_values = job.want_values;
+    struct listener listener = rows_listener(&making->examination->rows);
     if (!options->dry_run)
         listener.tensor = NULL;
     if (session->on_file != NULL)
         session->on_file(session->on_file_context, making->conversion->path);
-    struct outcome *outcome = &making->examination->outcome;
-    if (options->torch.wanted) {
+    if (options->torch.wanted)
         torch_convert(&session->torch, &session->broker, &job, making->input.fd, making->publish.fd, &listener, outcome,
                       &making->code_ran);
-        return;
-    }
-    if (options->dry_run) {
+    else if (options->dry_run)
         broker_run(&session->broker, &job, making->input.fd, -1, &listener, outcome);
-        return;
-    }
-    if (is_kept_if_same(making))
+    else if (is_kept_if_same(making))
         verify_existing(making, &job, &listener);
     else
         broker_convert(&session->broker, &job, making->input.fd, making->publish.fd, &listener, outcome);
