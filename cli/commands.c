@@ -120,7 +120,10 @@ bool begin_session(struct session *session, struct progress *progress, const str
     signals_catch();
     int error = session_open(session);
     if (error != 0) {
-        fprintf(stderr, "tensorvet: the jailed reader cannot be opened: %s\n", strerror(error));
+        fprintf(
+            stderr,
+            "tensorvet: the jailed reader cannot be opened (it takes /proc, /dev/null and the installed worker): %s\n",
+            strerror(error));
         return false;
     }
     if (settings->command->bit == CONVERT)

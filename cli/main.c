@@ -6,8 +6,9 @@
 
 #include "build_id.h"
 #include "options.h"
+#include "standard.h"
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     const char *name = argc < 2 ? "" : argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
@@ -32,4 +33,11 @@ int main(int argc, char **argv)
         return 0;
     }
     return settings.command->run(&settings);
+}
+
+int main(int argc, char **argv)
+{
+    if (!standard_open())
+        return STATUS_UNDECIDED;
+    return standard_finish(run(argc, argv));
 }

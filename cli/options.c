@@ -354,6 +354,15 @@ static const struct row *row_of(int value)
     return NULL;
 }
 
+/* What getopt had to say. Of letters in one word (-vx) it tells which one it is. */
+static void wrong_option(const struct command *command, int value, const char *word)
+{
+    const char letter[] = {'-', (char)optopt, '\0'};
+    if (value == '?' && optopt > 0 && optopt < LONG_OPTION)
+        word = letter;
+    (void)usage_error(command, value == ':' ? "%s needs an argument" : "there is no option %s here", word);
+}
+
 bool options_parse(struct settings *settings, int argc, char **argv)
 {
     struct option longs[ROWS + 1];
@@ -362,10 +371,8 @@ bool options_parse(struct settings *settings, int argc, char **argv)
     opterr = 0;
     optind = 1;
     for (int value; (value = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
-        const char *at = argv[optind - 1];
         if (value == '?' || value == ':') {
-            (void)usage_error(settings->command, value == ':' ? "%s needs an argument" : "there is no option %s here",
-                              at);
+            wrong_option(settings->command, value, argv[optind - 1]);
             return false;
         }
         const struct row *row = row_of(value);

@@ -38,6 +38,8 @@ tv_status source_read(const struct source *source, uint64_t at, void *out, uint6
         ssize_t got = pread(source->fd, to, size < READ_MAX ? (size_t)size : READ_MAX, (off_t)at);
         if (got < 0 && errno == EINTR)
             continue;
+        if (got == 0)
+            errno = ENODATA;
         if (got <= 0)
             return TV_IO;
         to += got;

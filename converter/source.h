@@ -20,7 +20,7 @@ struct source {
 /* A source over bytes in memory. */
 struct source source_of_memory(tv_span bytes);
 /* Reads exactly [at, at + size) into out. TV_OK; TV_IO where the system fails or the file ends early (it shrank: the
- * range is inside `size`); TV_MISUSE where the range is not. Retries EINTR and short reads. */
+ * range is inside `size`; errno is ENODATA then); TV_MISUSE where the range is not. Retries EINTR and short reads. */
 TV_MUST_CHECK tv_status source_read(const struct source *source, uint64_t at, void *out, uint64_t size);
 /* The CRC-32 (as in zip) of [at, at + size), read through once in pieces; *crc starts at 0, or at that of what came
  * before. Errors as source_read, and TV_NO_MEMORY. */

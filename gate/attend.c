@@ -87,6 +87,7 @@ static int start_with(struct run *run, int report)
                                    .scratch = -1,
                                    .budget = attend_budget(run->job)};
     int error = 0;
+    run->attended->short_memory = jail_short_of_memory(&spec.budget);
     if (!ahead_take(run->broker->workers, run->job, argv, run->source, run->output, report, &run->process))
         error = worker_start(run->broker, &spec, &run->process, &run->attended->failed_at);
     free(argv);

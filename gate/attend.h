@@ -21,6 +21,7 @@ struct attended {
     bool finished;       /* the report is whole */
     char why[128];       /* of the report's state, may hold untrusted bytes */
     int violation;       /* a diagnosed job's: the number of the call, or -1 */
+    bool short_memory;   /* it was given less than its job's limit, because we have less */
     bool no_space;       /* the output does not fit */
     uint64_t free_bytes; /* then: what is free */
 };

@@ -19,8 +19,8 @@
 #include "program.h"
 #include "workers.h"
 
-/* A diagnosis is a courtesy: it shall not double a long wait. */
-#define DIAGNOSE_SECONDS 60
+/* A diagnosis is a courtesy, and a self-test a matter of milliseconds: neither shall double a long wait. */
+#define ASIDE_SECONDS 60
 
 /* TV_WORKER_PATH, relative to the folder of the running command, is set by the build. */
 
@@ -158,7 +158,8 @@ static bool passed(const struct outcome *outcome)
 
 bool broker_selftest(const struct broker *broker, struct outcome *outcome)
 {
-    const struct job job = {.kind = JOB_SELFTEST, .limits = tv_limits_default()};
+    struct job job = {.kind = JOB_SELFTEST, .limits = tv_limits_default()};
+    job.limits.wall_seconds = ASIDE_SECONDS;
     broker_run(broker, &job, -1, -1, NULL, outcome);
     return passed(outcome);
 }
@@ -177,19 +178,23 @@ static int diagnose(const struct broker *broker, const struct job *job, int sour
     struct attended attended;
     outcome_clear(forgotten);
     again.diagnose = true;
-    if (again.limits.wall_seconds > DIAGNOSE_SECONDS)
-        again.limits.wall_seconds = DIAGNOSE_SECONDS;
+    if (again.limits.wall_seconds > ASIDE_SECONDS)
+        again.limits.wall_seconds = ASIDE_SECONDS;
     attend_worker(broker, &again, source, output, NULL, forgotten, &attended);
     return attended.violation;
 }
 
-/* A violation rejects only where the jail works: else it may be this kernel or libc that calls what nobody allowed. */
+/* A violation rejects only where the jail works: else it may be this kernel or libc that calls what nobody allowed.
+ * Where we are stopped before that is known, it is not known. */
 static void find_violation(const struct broker *broker, const struct job *job, int source, int output,
                            struct outcome *outcome)
 {
     char name[64], detail[128] = "SIGSYS";
     struct outcome test;
     if (job->kind == JOB_SELFTEST || !broker_selftest(broker, &test)) {
+        outcome->interrupted = job->kind != JOB_SELFTEST && test.interrupted;
+        if (outcome->interrupted)
+            return;
         add(outcome, TV_FIND_WORKER_FAILED, "the jail does not work here: the self-test fails in it");
         return;
     }

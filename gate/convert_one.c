@@ -164,6 +164,20 @@ static void verify_existing(struct making *making, const struct job *job, const 
     add_finding(findings_of(making), TV_FIND_OUTPUT_DIFFERS, making->conversion->out_path, "");
 }
 
+/* A worker does not know what the file is called that it cannot write. */
+static void name_unwritable(struct making *making)
+{
+    const tv_span name = tv_span_str(making->conversion->out_path);
+    tv_findings *findings = findings_of(making);
+    for (uint32_t i = 0; i < findings->count && i < TV_FINDINGS_MAX; i++) {
+        tv_finding *finding = &findings->items[i];
+        if (finding->id != TV_FIND_OUTPUT_UNWRITABLE || finding->subject_size != 0 || name.size > UINT32_MAX)
+            continue;
+        finding->subject_size = (uint32_t)name.size;
+        memcpy(finding->subject, name.data, name.size < TV_SUBJECT_BYTES ? name.size : TV_SUBJECT_BYTES);
+    }
+}
+
 /* What the options ask of a worker. */
 static struct job job_of(const struct making *making)
 {
@@ -282,6 +296,7 @@ static void make(struct making *making)
     if (making->conversion->in_top >= 0 && making->options->ties == TIES_DROP)
         making->hints = hints_find(making->session, making->conversion->in_top, making->conversion->inside);
     run(making);
+    name_unwritable(making);
     if (!input_unchanged(&making->input))
         add_finding(findings_of(making), TV_FIND_SOURCE_CHANGED, "", "");
     if (making->options->dry_run || judge(making).verdict != VERDICT_ACCEPT || session_stopped(making->session))

@@ -68,11 +68,22 @@ static void find_exit(int status, struct outcome *outcome)
     (void)add(outcome, TV_FIND_WORKER_LIED, detail);
 }
 
+/* What reading needed beyond memory that is not there is no fault of the file's. */
+static void excuse_memory(struct outcome *outcome)
+{
+    for (uint32_t i = 0; i < outcome->findings.count && i < TV_FINDINGS_MAX; i++) {
+        if (outcome->findings.items[i].id == TV_FIND_LIMIT_MEMORY)
+            outcome->findings.items[i].id = TV_FIND_MEMORY_SHORT;
+    }
+}
+
 bool attended_finding(const struct attended *attended, const struct job *job, struct outcome *outcome)
 {
     if (find_stopped(attended, job, outcome))
         return false;
     const struct jail_result *result = &attended->result;
+    if (attended->short_memory)
+        excuse_memory(outcome);
     switch (result->ending) {
     case JAIL_ENDED_CLEAN:
         if (!attended->finished)

@@ -70,6 +70,10 @@ struct jail_process {
     uint64_t cpu_seconds; /* of its budget */
 };
 
+/* Does the caller have less memory to give than the budget says (ulimit -v, ulimit -d)? Then a child may meet that
+ * limit before its own. */
+bool jail_short_of_memory(const struct jail_budget *budget);
+
 /* Starts the program with those descriptors and no others, an empty environment, 0-2 on /dev/null, a process group of
  * its own, signals reset, rlimits set, no_new_privs, and PDEATHSIG so that it dies with the calling thread. Under root
  * it gives up groups, uid, gid and capabilities first. The cost does not depend on the caller's size: the child shares

@@ -1,4 +1,5 @@
-/* Resource limits of the child: one table. Limits only ever go down; where the caller has less, less it stays. */
+/* Resource limits of the child: one table. Limits only ever go down; where the caller has less, less it stays, and
+ * jail_short_of_memory tells: what then ends a worker is the machine's, not its file's. */
 #include <errno.h>
 #include <sys/resource.h>
 
@@ -39,4 +40,16 @@ int child_limits(const struct jail_budget *budget)
             return errno;
     }
     return 0;
+}
+
+/* RLIMIT_DATA counts private memory since Linux 4.7: nearly all that an inmate takes. */
+bool jail_short_of_memory(const struct jail_budget *budget)
+{
+    static const __rlimit_resource_t memory[] = {RLIMIT_AS, RLIMIT_DATA};
+    for (unsigned i = 0; i < sizeof(memory) / sizeof(memory[0]); i++) {
+        struct rlimit limit;
+        if (getrlimit(memory[i], &limit) == 0 && limit.rlim_max < budget->address_space)
+            return true;
+    }
+    return false;
 }

@@ -157,7 +157,7 @@ static bool explain(struct run *run, tv_status status, int error, enum frame_out
         return true;
     case TV_IO:
         if (!has_machine_finding(run))
-            add_finding(run, TV_FIND_UNREADABLE, strerror(error));
+            add_finding(run, TV_FIND_UNREADABLE, error == ENODATA ? "it ends before its size" : strerror(error));
         *outcome = OUTCOME_FAILED;
         return true;
     case TV_MORE: *outcome = OUTCOME_DECLINED; return run->job->batch;

@@ -1,6 +1,7 @@
 /* What plan_write puts into the file, and that it checks every checksum once. Linked with --wrap=libdeflate_crc32. */
 #define _GNU_SOURCE /* memmem */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <libdeflate.h>
 #include <stdlib.h>
@@ -159,6 +160,16 @@ TEST(unwritable, "an output that cannot be written is a finding of the machine")
     CHECK(found_first(&made, TV_FIND_OUTPUT_UNWRITABLE));
     close(fd);
     made_close(&made);
+}
+
+TEST(cut_off, "a source that ends before its size is told from one that the system does not read")
+{
+    uint8_t byte = 0;
+    int fd = temporary_file();
+    const struct source source = {.fd = fd, .size = 1};
+    errno = EACCES;
+    CHECK(source_read(&source, 0, &byte, 1) == TV_IO && errno == ENODATA);
+    close(fd);
 }
 
 TEST(outside, "a contiguous tensor that leaves its storage is never copied, whatever the table says")

@@ -27,6 +27,14 @@ class Help(Case):
         for command in commands:
             self.assertRegex(page("tensorvet.1"), rf"(?m)^\.BR? {command}\b")
 
+    def test_a_wrong_letter_is_named(self):
+        for words, said in ((["-vx"], b"there is no option -x here"), (["-x.pt"], b"there is no option -x here"),
+                            (["--no-such"], b"there is no option --no-such here"),
+                            (["--limit"], b"--limit needs an argument")):
+            done = tensorvet("check", *words)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(said, done.stderr, words)
+
     def test_every_option_is_in_the_manual(self):
         for command, name in PAGES.items():
             text, told = page(name), help_of(command)

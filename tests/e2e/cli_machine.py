@@ -45,6 +45,22 @@ class Machine(Case):
         self.assertEqual(seen, {0, 3})
         self.assertEqual(done.returncode, 0)
 
+    def test_less_memory_than_a_file_may_take(self):
+        """Where the caller's own limit ends a worker, the file is undecided; above, nothing changes."""
+        seen = set()
+        for mebibytes in (8, 10, 12, 64):
+            done = tensorvet("convert", GOOD, "-o", f"{mebibytes}.safetensors", cwd=self.folder,
+                             prefix=("prlimit", f"--as={mebibytes << 20}"))
+            self.assertIn(done.returncode, (0, 3), (mebibytes, done))
+            seen.add(b"memory-short" in done.stdout)
+        self.assertEqual((seen, done.returncode), ({False, True}, 0))
+
+    def test_less_room_in_a_file_than_the_output_needs(self):
+        done = tensorvet("convert", GOOD, "-o", "out.safetensors", cwd=self.folder, prefix=("prlimit", "--fsize=10"))
+        self.assertEqual(done.returncode, 3)
+        self.assertIn(b'the output "out.safetensors" cannot be written: "File too large"', done.stdout)
+        self.assert_only()
+
     def test_no_seccomp(self):
         status, lines = report("check", GOOD, preexec_fn=without_seccomp)
         self.assertEqual((status, lines[0]["verdict"]), (3, "undecided"))

@@ -112,10 +112,35 @@ class Text(Case):
         self.assertEqual((status, output.decode()), (1, self.text("check", DANGEROUS)))
 
     def test_a_full_device(self):
-        """A report that cannot be written is not success."""
-        with open("/dev/full", "wb") as full:
-            run = subprocess.run([COMMAND, "check", GOOD], stdout=full, stderr=subprocess.DEVNULL, timeout=60)
+        """A report that cannot be written is not success, and it is said why nothing is to be seen."""
+        for arguments in (["check", GOOD], ["inspect", GOOD], ["diff", GOOD, GOOD], ["doctor"], ["explain"], ["--help"],
+                          ["check", "--help"], ["--version"]):
+            with open("/dev/full", "wb") as full:
+                run = subprocess.run([COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, timeout=60)
+            self.assertEqual(run.returncode, 3, arguments)
+            self.assertIn(b"tensorvet: the report could not be written", run.stderr, arguments)
+        self.assertIn(b"No space left on device", run.stderr)
+
+    def closed(self, descriptors, *arguments):
+        """The command, started without those standard descriptors."""
+        return subprocess.run(["/bin/sh", "-c", f'exec "$@" {descriptors}', "sh", COMMAND, *arguments], cwd=self.folder,
+                              capture_output=True, timeout=60)
+
+    def test_closed_standard_descriptors(self):
+        """No file of ours is read or written in the place of a standard descriptor that is closed."""
+        run = self.closed("<&-", "check", "-")
+        self.assertEqual((run.returncode, run.stderr), (3, b""))
+        self.assertIn(b"Bad file descriptor", run.stdout)
+        run = self.closed(">&-", "check", GOOD)
         self.assertEqual(run.returncode, 3)
+        self.assertIn(b"the report could not be written", run.stderr)
+        run = self.closed("<&- >&- 2>&-", "convert", GOOD, "-o", "closed.safetensors", "--progress", "json")
+        self.assertEqual(run.returncode, 3)
+        self.assertEqual(tensorvet("convert", GOOD, "-o", "open.safetensors", cwd=self.folder).returncode, 0)
+        with open(self.path("closed.safetensors"), "rb") as closed, open(self.path("open.safetensors"), "rb") as other:
+            self.assertEqual(closed.read(), other.read())
+        run = self.closed("<&- >&-", "check", "-q", GOOD)
+        self.assertEqual((run.returncode, run.stderr), (0, b""))
 
     def test_a_closed_pipe(self):
         """Whoever reads the report may leave: then nothing more is done, and nothing partial is left."""

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,6 +177,45 @@ TEST(jail_unusable, "a violation is the machine's fault where the self-test viol
     broker_close(&broker);
 }
 
+/* Is there a child of this process whose job that is? */
+static bool child_has_job(const char *name)
+{
+    char path[64], list[256] = "", words[128] = "";
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool any = fd >= 0 && read(fd, list, sizeof(list) - 1) > 0;
+    (void)close(fd);
+    (void)snprintf(path, sizeof(path), "/proc/%d/cmdline", atoi(list));
+    fd = any ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    const bool read_it = fd >= 0 && read(fd, words, sizeof(words) - 1) > 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return read_it && strcmp(words + strlen(words) + 1, name) == 0;
+}
+
+static void *stop_at_selftest(void *unused)
+{
+    while (!child_has_job("selftest"))
+        (void)sched_yield();
+    stop = 1;
+    return unused;
+}
+
+TEST(selftest_stopped, "a stop while it is asked whether the jail works says nothing of the jail")
+{
+    const struct job job = job_of(JOB_CHECK, "violate");
+    struct broker broker = open_broker(FAKE_WORKER_HANGING);
+    pthread_t watcher;
+    stop = 0;
+    CHECK(pthread_create(&watcher, NULL, stop_at_selftest, NULL) == 0);
+    broker_run(&broker, &job, -1, -1, NULL, &outcome);
+    CHECK(pthread_join(watcher, NULL) == 0);
+    CHECK_MSG(outcome.interrupted && !outcome.complete, "%s %s", found(), detail());
+    CHECK_MSG(strcmp(found(), "nothing") == 0, "%s", found());
+    stop = 0;
+    broker_close(&broker);
+}
+
 TEST(wall_clock, "the deadline ends a worker that hangs, stops itself, or is done and does not go")
 {
     static const char *const keys[] = {"hang", "stop-itself", "hang-after-result"};
@@ -225,6 +265,35 @@ TEST(address_space, "memory ends at memory_bytes beyond a worker's fixed needs")
     job.limits.memory_bytes = 400u << 20;
     run_job(&job, NULL);
     CHECK_MSG(strcmp(found(), "nothing") == 0 && outcome.complete, "%s %s", found(), detail());
+}
+
+/* In a child: a hard limit cannot be taken back. */
+static void short_of_memory(void)
+{
+    const struct rlimit less = {UINT64_C(1) << 60, UINT64_C(1) << 60};
+    const struct jail_budget within = {.address_space = less.rlim_max}, beyond = {.address_space = less.rlim_max + 1};
+    if (jail_short_of_memory(&beyond) || setrlimit(RLIMIT_AS, &less) != 0)
+        _exit(1);
+    _exit(jail_short_of_memory(&beyond) && !jail_short_of_memory(&within) ? 0 : 2);
+}
+
+TEST(less_memory_than_asked, "a worker that met our own limit of memory, and not its job's, is no fault of its file")
+{
+    const struct attended less = {.ready = true, .finished = true, .short_memory = true, .report = DECODE_FINE};
+    const struct attended enough = {.ready = true, .finished = true, .report = DECODE_FINE};
+    const struct job job = job_of(JOB_CHECK, "");
+    for (int i = 0; i < 2; i++) {
+        outcome_clear(&outcome);
+        (void)tv_findings_add(&outcome.findings, TV_FIND_LIMIT_MEMORY, TV_NO_OFFSET, tv_span_str(""), tv_span_str(""));
+        CHECK(attended_finding(i == 0 ? &less : &enough, &job, &outcome));
+        CHECK_MSG(strcmp(found(), i == 0 ? "memory-short" : "limit-memory") == 0, "%s", found());
+    }
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0)
+        short_of_memory();
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    CHECK_MSG(status == 0, "%d", status);
 }
 
 TEST(limits_in_force, "limits reach the worker: address space, file size, CPU; no core, no process")
