@@ -307,6 +307,40 @@ class Engine(Case):
                                   "--preload", "edited")
         self.assertEqual((status, ids(line, "error")), (0, []), line["findings"])
 
+    def user_site(self, home, python):
+        """Under that home what `pip install --user` leaves: a package, and where torch is. The prefix of a command for
+        which the password file says that it is our home, in a mount namespace of its own: nobody's home is written to."""
+        site = subprocess.run([python, "-c", "import site; print(site.getusersitepackages())"], check=True, text=True,
+                              capture_output=True, env={"HOME": home}).stdout.strip()
+        os.makedirs(site + "/of_the_user")
+        self.put(os.path.relpath(site, self.folder) + "/of_the_user/__init__.py", b"number = 1\n")
+        with open(site + "/torch.pth", "w", encoding="utf-8") as file:
+            file.write(os.path.dirname(os.path.dirname(torch.__file__)))
+        with open("/etc/passwd", encoding="utf-8") as file:
+            others = [line for line in file if line.split(":")[2] != str(os.getuid())]
+        us = f"us:x:{os.getuid()}:{os.getgid()}::{home}:/bin/sh\n"
+        self.put("passwd", "".join([us, *others]).encode())
+        alone = ["unshare", "--mount"] + ([] if os.getuid() == 0 else ["--map-current-user", "--keep-caps"])
+        script = 'mount --bind "$0" /etc/passwd && exec "$@"'
+        prefix = [*alone, "sh", "-c", script, self.path("passwd")]
+        tried = subprocess.run([*prefix, "true"], capture_output=True, text=True)
+        return prefix if tried.returncode == 0 else self.skipTest(f"no mount namespace here: {tried.stderr.strip()}")
+
+    def test_packages_of_the_user(self):
+        """The home that the password file names counts, and HOME does not: then what is missing is named."""
+        python = os.path.realpath(sys.executable)  # the environment's own does without the user's packages
+        home = self.path("home")
+        path = self.save({"a": torch.ones(1)})
+        convert = ("convert", path, "-o", self.path("o.safetensors"), "--overwrite", "--engine", "torch", "--python", python,
+                   "--preload", "of_the_user")
+        prefix = self.user_site(home, python)
+        status, line = one_report(*convert, env={**os.environ, "HOME": home})
+        self.assertEqual((status, line["verdict"]), (3, "undecided"))
+        self.assertRegex(line["findings"][0]["message"], "torch is not installed|No module named 'of_the_user'")
+        status, line = one_report(*convert, prefix=prefix)
+        self.assertEqual((status, ids(line, "error")), (0, []), line["findings"])
+        self.assertIn(torch.__version__, line["engine_version"])
+
     def test_the_folder_we_are_in_has_no_say(self):
         """Modules beside the checkpoint are not those that are imported, neither by the harness nor by who is asked."""
         path = self.save({"a": torch.ones(1)})
