@@ -55,12 +55,18 @@ def check_backend(backend: str) -> str:
     return backend
 
 
-def loader_of(reader: _core.Reader, framework: str, device: Any, backend: str) -> Any:
-    """The framework's loader over that reader. SafetensorError where framework, device or backend is none of ours."""
+def module_of(framework: str) -> str:
+    """The name of our module for what a caller calls the framework."""
     module = _MODULES.get(framework) if isinstance(framework, str) else None
     if module is None:
         kind = SafetensorError if isinstance(framework, str) else TypeError
         raise kind(f"framework {framework} is invalid")
+    return module
+
+
+def loader_of(reader: _core.Reader, framework: str, device: Any, backend: str) -> Any:
+    """The framework's loader over that reader. SafetensorError where framework, device or backend is none of ours."""
+    module = module_of(framework)
     check_backend(backend)
     if module not in _WITH_DEVICES and device is not None and str(device) != "cpu":
         raise SafetensorError(f"Device {device} is not supported for framework {module}")
@@ -121,6 +127,8 @@ class safe_open:
 
     def __init__(self, filename: Union[str, os.PathLike], framework: str, device: Any = "cpu", *,
                  backend: str = "mmap") -> None:
+        module_of(framework)  # a mistake of the caller is said before one of the file
+        check_backend(backend)
         self._loader: Any = loader_of(open_reader(filename), framework, device, backend)
 
     @classmethod
@@ -137,9 +145,11 @@ class safe_open:
 
     def _found(self, name: str) -> tuple[Any, int]:
         loader = self._opened()
+        if not isinstance(name, str):
+            raise TypeError(f"a tensor's name is a str, not {type(name).__name__}")
         position = loader.reader.find(name)
         if position is None:
-            raise SafetensorError(f"File does not contain tensor {printable(str(name))}")
+            raise SafetensorError(f"File does not contain tensor {printable(name)}")
         return loader, position
 
     def keys(self) -> list[str]:

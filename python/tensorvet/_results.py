@@ -15,7 +15,7 @@ import base64
 import binascii
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tensorvet import _json
@@ -153,17 +153,9 @@ def _part(name: str) -> _Decoder:
     return decode
 
 
-_REQUIRED = dataclasses.MISSING
-
-
-def _from(key: str, decoder: _Decoder, default: Any = _REQUIRED) -> Any:
-    """A field that is read of that key of a line; without a default the key has to be there."""
-    metadata = {"key": key, "decoder": decoder}
-    if default is _REQUIRED:
-        return dataclasses.field(metadata=metadata)
-    if callable(default):
-        return dataclasses.field(default_factory=default, metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+def _from(key: str, decoder: _Decoder) -> dict[str, Any]:
+    """A field's metadata: it is read of that key of a line, which has to be there if the field has no default."""
+    return {"key": key, "decoder": decoder}
 
 
 _Row = TypeVar("_Row")
@@ -173,13 +165,13 @@ def _decode(cls: type[_Row], line: object) -> _Row:
     if not isinstance(line, dict):
         raise _wrong(cls.__name__, line)
     values: dict[str, Any] = {}
-    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
-        key = field.metadata.get("key")
+    for entry in dataclasses.fields(cls):  # type: ignore[arg-type]
+        key = entry.metadata.get("key")
         if key is None:
             continue
         if key in line:
-            values[field.name] = field.metadata["decoder"](line, key)
-        elif field.default is _REQUIRED and field.default_factory is _REQUIRED:
+            values[entry.name] = entry.metadata["decoder"](line, key)
+        elif entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING:
             raise CommandError(f"the tensorvet command's line lacks {key!r}")
     return cls(**values)
 
@@ -192,17 +184,17 @@ def _rows(cls: type[Any]) -> _Decoder:
 class Finding:
     """One thing wrong or notable; `tensorvet explain ID` says more of it."""
 
-    id: str = _from("id", _text)
+    id: str = field(metadata=_from("id", _text))
     """Stable for ever, kebab-case; docs/findings.md lists them."""
-    severity: str = _from("severity", _word(_SEVERITIES))
+    severity: str = field(metadata=_from("severity", _word(_SEVERITIES)))
     """`error`, `warning` or `note`."""
-    message: str = _from("message", _text)
+    message: str = field(metadata=_from("message", _text))
     """A sentence for people, safe to print; it may change."""
-    offset: int | None = _from("offset", _count, None)
+    offset: int | None = field(default=None, metadata=_from("offset", _count))
     """Byte of the file."""
-    subject: str | None = _from("subject", _text, None)
+    subject: str | None = field(default=None, metadata=_from("subject", _text))
     """What it is about: a tensor's name, an entry, a path. Untrusted."""
-    detail: str | None = _from("detail", _text, None)
+    detail: str | None = field(default=None, metadata=_from("detail", _text))
     """What was met. Untrusted."""
 
 
@@ -210,51 +202,51 @@ class Finding:
 class Global:
     """A name that a pickle mentions."""
 
-    module: str = _from("module", _text)
-    name: str = _from("name", _text)
-    class_: str = _from("class", _word(_GLOBAL_CLASSES))
+    module: str = field(metadata=_from("module", _text))
+    name: str = field(metadata=_from("name", _text))
+    class_: str = field(metadata=_from("class", _word(_GLOBAL_CLASSES)))
     """`known`, `reviewed`, `unknown` or `dangerous`."""
-    called: bool = _from("called", _flag)
-    offset: int | None = _from("offset", _count, None)
+    called: bool = field(metadata=_from("called", _flag))
+    offset: int | None = field(default=None, metadata=_from("offset", _count))
 
 
 @dataclass(frozen=True, kw_only=True)
 class SharedName:
     """A tied name that was not written again: `name` is the tensor under `kept`."""
 
-    name: str = _from("name", _text)
-    kept: str = _from("kept", _text)
+    name: str = field(metadata=_from("name", _text))
+    kept: str = field(metadata=_from("kept", _text))
 
 
 @dataclass(frozen=True, kw_only=True)
 class DroppedObject:
     """A value of a checkpoint that is no tensor."""
 
-    path: str = _from("path", _text)
-    type: str = _from("type", _text)
+    path: str = field(metadata=_from("path", _text))
+    type: str = field(metadata=_from("type", _text))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
     """What the torch engine did to a tensor that safetensors has no form for."""
 
-    name: str = _from("name", _text)
-    what: str = _from("what", _text)
+    name: str = field(metadata=_from("name", _text))
+    what: str = field(metadata=_from("what", _text))
 
 
 @dataclass(frozen=True, kw_only=True)
 class TensorEntry:
     """One tensor of a file."""
 
-    name: str = _from("name", _text)
-    dtype: str | None = _from("dtype", _or_null(_text))
+    name: str = field(metadata=_from("name", _text))
+    dtype: str | None = field(metadata=_from("dtype", _or_null(_text)))
     """As safetensors writes it (`F32`), None where it has none."""
-    source_dtype: str | None = _from("source_dtype", _or_null(_text), None)
+    source_dtype: str | None = field(default=None, metadata=_from("source_dtype", _or_null(_text)))
     """As the file's own format calls it."""
-    shape: tuple[int, ...] = _from("shape", _shape)
+    shape: tuple[int, ...] = field(metadata=_from("shape", _shape))
     """Dimensions, outermost first."""
-    bytes: int = _from("bytes", _count)
-    offset: int | None = _from("offset", _count, None)
+    bytes: int = field(metadata=_from("bytes", _count))
+    offset: int | None = field(default=None, metadata=_from("offset", _count))
     """Byte of the file where its data begin, if they lie there as they are."""
 
 
@@ -262,41 +254,41 @@ class TensorEntry:
 class CheckResult:
     """What was found of one file or folder. `ok` says whether it was accepted."""
 
-    path: str = _from("path", _text)
+    path: str = field(metadata=_from("path", _text))
     """As it was given; `-` for bytes. Untrusted in a folder."""
-    target: str | None = _from("target", _text, None)
+    target: str | None = field(default=None, metadata=_from("target", _text))
     """Where a symbolic link led."""
-    kind: str = _from("kind", _text)
+    kind: str = field(metadata=_from("kind", _text))
     """What it is, by its bytes: `safetensors`, `torch-zip`, ..., `repository` for a folder."""
-    verdict: str = _from("verdict", _word(_VERDICTS))
+    verdict: str = field(metadata=_from("verdict", _word(_VERDICTS)))
     """`accept`, `reject`, `undecided` (could not be examined: never an accept), `unjudged` (in a folder: no model file)."""
-    class_: str = _from("class", _word(_CLASSES))
+    class_: str = field(metadata=_from("class", _word(_CLASSES)))
     """The worst of it: `data-only`, `reviewed`, `inert-unknown`, `dangerous`, `unsupported`, `malformed`, `machine`."""
-    remedy: str = _from("remedy", _word(_REMEDIES))
+    remedy: str = field(metadata=_from("remedy", _word(_REMEDIES)))
     """What may help: `none`, `convert`, `disarm`, `reupload`, `lfs-pull`, `retry`."""
-    findings: tuple[Finding, ...] = _from("findings", _rows(Finding))
-    findings_omitted: int = _from("findings_omitted", _count, 0)
+    findings: tuple[Finding, ...] = field(metadata=_from("findings", _rows(Finding)))
+    findings_omitted: int = field(default=0, metadata=_from("findings_omitted", _count))
     """How many more there were than the 64 that are listed."""
-    complete: bool = _from("complete", _flag)
+    complete: bool = field(metadata=_from("complete", _flag))
     """Was the examination finished?"""
-    scope: str = _from("scope", _word(("full", "header")))
-    retryable: bool = _from("retryable", _flag)
-    size: int | None = _from("size", _count, None)
+    scope: str = field(metadata=_from("scope", _word(("full", "header"))))
+    retryable: bool = field(metadata=_from("retryable", _flag))
+    size: int | None = field(default=None, metadata=_from("size", _count))
     """Bytes of the file; None where it could not be opened, and of a folder."""
-    header_sha256: str | None = _from("header_sha256", _text, None)
+    header_sha256: str | None = field(default=None, metadata=_from("header_sha256", _text))
     """Of a safetensors header, in hex: a verdict is about bytes, not about a path."""
-    tensors: int = _from("tensors", _count, 0)
-    data_bytes: int = _from("data_bytes", _count, 0)
-    seconds: float | None = _from("seconds", _number, None)
-    reproduce: str | None = _from("reproduce", _text, None)
+    tensors: int = field(default=0, metadata=_from("tensors", _count))
+    data_bytes: int = field(default=0, metadata=_from("data_bytes", _count))
+    seconds: float | None = field(default=None, metadata=_from("seconds", _number))
+    reproduce: str | None = field(default=None, metadata=_from("reproduce", _text))
     """Where the reader crashed: a line for bash that runs it again on that file, in its jail."""
-    ruleset: str = _from("ruleset", _text)
+    ruleset: str = field(metadata=_from("ruleset", _text))
     """Digest of the tables that decide: with `policy_sha256` and the file's bytes, the key to cache a verdict by."""
-    policy_name: str = _from("policy", _part("name"))
-    policy_sha256: str = _from("policy", _part("sha256"))
-    tool_version: str = _from("tool", _part("version"))
-    tool_commit: str = _from("tool", _part("commit"))
-    counts: dict[str, int] = _from("files", _counts, dict)
+    policy_name: str = field(metadata=_from("policy", _part("name")))
+    policy_sha256: str = field(metadata=_from("policy", _part("sha256")))
+    tool_version: str = field(metadata=_from("tool", _part("version")))
+    tool_commit: str = field(metadata=_from("tool", _part("commit")))
+    counts: dict[str, int] = field(default_factory=dict, metadata=_from("files", _counts))
     """Of a folder: how many files got which verdict."""
     files: tuple[CheckResult, ...] = ()
     """Of a folder: what was found of each of its files, of the same type as this."""
@@ -316,13 +308,13 @@ class CheckResult:
 class _Listing(CheckResult):
     """The lists that `inspect` and `convert` both give. Each is bounded; `omitted` counts what found no room."""
 
-    globals: tuple[Global, ...] = _from("globals", _rows(Global), ())
+    globals: tuple[Global, ...] = field(default=(), metadata=_from("globals", _rows(Global)))
     """Names that the pickle mentions. None of them is ever imported."""
-    dropped_shared: tuple[SharedName, ...] = _from("dropped_shared", _rows(SharedName), ())
-    made_contiguous: tuple[str, ...] = _from("made_contiguous", _texts, ())
-    dropped_objects: tuple[DroppedObject, ...] = _from("dropped_objects", _rows(DroppedObject), ())
-    notes: tuple[str, ...] = _from("notes", _texts, ())
-    omitted: dict[str, int] = dataclasses.field(default_factory=dict)
+    dropped_shared: tuple[SharedName, ...] = field(default=(), metadata=_from("dropped_shared", _rows(SharedName)))
+    made_contiguous: tuple[str, ...] = field(default=(), metadata=_from("made_contiguous", _texts))
+    dropped_objects: tuple[DroppedObject, ...] = field(default=(), metadata=_from("dropped_objects", _rows(DroppedObject)))
+    notes: tuple[str, ...] = field(default=(), metadata=_from("notes", _texts))
+    omitted: dict[str, int] = field(default_factory=dict)
     """By the name of the list."""
 
 
@@ -330,8 +322,8 @@ class _Listing(CheckResult):
 class InspectResult(_Listing):
     """`CheckResult`, and what is in the file."""
 
-    tensor_list: tuple[TensorEntry, ...] = _from("tensor_list", _rows(TensorEntry), ())
-    metadata: dict[str, str] = _from("metadata", _pairs, dict)
+    tensor_list: tuple[TensorEntry, ...] = field(default=(), metadata=_from("tensor_list", _rows(TensorEntry)))
+    metadata: dict[str, str] = field(default_factory=dict, metadata=_from("metadata", _pairs))
     """Of a safetensors header, in the order of the file; else empty."""
 
 
@@ -339,24 +331,24 @@ class InspectResult(_Listing):
 class ConvertResult(_Listing):
     """What became of a conversion: `verdict` is about the output, and `accept` means that it is published."""
 
-    source_verdict: str | None = _from("source_verdict", _word(_VERDICTS), None)
+    source_verdict: str | None = field(default=None, metadata=_from("source_verdict", _word(_VERDICTS)))
     """What `check` says of the source; None on the line of a folder."""
-    disarmed: bool = _from("disarmed", _flag, False)
+    disarmed: bool = field(default=False, metadata=_from("disarmed", _flag))
     """Were dangerous names left behind?"""
-    output: str | None = _from("output", _or_null(_text), None)
+    output: str | None = field(default=None, metadata=_from("output", _or_null(_text)))
     """The file that was published."""
-    output_size: int | None = _from("output_size", _count, None)
-    engine: str | None = _from("engine", _text, None)
+    output_size: int | None = field(default=None, metadata=_from("output_size", _count))
+    engine: str | None = field(default=None, metadata=_from("engine", _text))
     """`native` or `torch`; the next three are of the torch engine."""
-    engine_version: str | None = _from("engine_version", _text, None)
-    code_ran: bool = _from("code_ran", _flag, False)
+    engine_version: str | None = field(default=None, metadata=_from("engine_version", _text))
+    code_ran: bool = field(default=False, metadata=_from("code_ran", _flag))
     """Was code of the file allowed to run, and a Python started for it? Then its numbers may be lies."""
-    decisions: tuple[Decision, ...] = _from("decisions", _rows(Decision), ())
-    verified: bool = _from("verified", _flag, False)
+    decisions: tuple[Decision, ...] = field(default=(), metadata=_from("decisions", _rows(Decision)))
+    verified: bool = field(default=False, metadata=_from("verified", _flag))
     """Was the output compared with the source bit for bit, judged, and published?"""
-    dry_run: bool = _from("dry_run", _flag, False)
+    dry_run: bool = field(default=False, metadata=_from("dry_run", _flag))
     """True where nothing was to be written: `ok` then means that it would be."""
-    free_bytes: int | None = _from("free_bytes", _count, None)
+    free_bytes: int | None = field(default=None, metadata=_from("free_bytes", _count))
 
 
 _LISTS = ("globals", "dropped_shared", "made_contiguous", "dropped_objects", "decisions", "notes", "tensor_list", "metadata")

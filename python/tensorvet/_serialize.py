@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from typing import Any, Optional, Union
 
@@ -19,12 +20,22 @@ DTYPE_NAMES = {
 _LARGEST = 2**64 - 1
 
 
+def _unsigned(what: str, value: Any) -> int:
+    """The number, which 64 bits hold. TypeError for what is no whole number, OverflowError for one that is too large."""
+    try:
+        number = operator.index(value)
+    except TypeError as error:
+        raise TypeError(f"argument '{what}': {error}") from None
+    if number < 0:
+        raise OverflowError("can't convert negative int to unsigned")
+    if number > _LARGEST:
+        raise OverflowError("int too big to convert")
+    return number
+
+
 def _shape(shape: Any, doubled: bool) -> tuple[int, ...]:
     """Dimensions in elements. A float4_e2m1fn_x2 holds two, so that its last dimension counts twice."""
-    dims = tuple(shape)
-    for length in dims:
-        if length < 0:
-            raise OverflowError("can't convert negative int to unsigned")
+    dims = tuple(_unsigned("shape", length) for length in shape)
     if doubled and dims:
         if dims[-1] * 2 > _LARGEST:
             raise SafetensorError(f"F4 last-dim {dims[-1]} doubled to logical shape overflows usize")
@@ -42,7 +53,8 @@ class TensorSpec:
         data_len: its size in bytes.
 
     Frozen; ``dtype`` reads as the format's name ("F32"), ``shape`` as a list of elements (of float4_e2m1fn_x2, which
-    packs two: twice the last dimension). Raises SafetensorError for an unknown dtype.
+    packs two: twice the last dimension). Raises SafetensorError for an unknown dtype, TypeError for what is no whole
+    number, OverflowError for one that 64 unsigned bits do not hold.
     """
 
     __slots__ = ("_dtype", "_shape", "_data_ptr", "_data_len")
@@ -52,23 +64,38 @@ class TensorSpec:
     _data_len: int
 
     def __init__(self, *, dtype: str, shape: Any, data_ptr: int, data_len: int) -> None:
+        if not isinstance(dtype, str):
+            raise TypeError(f"argument 'dtype': a str, not {type(dtype).__name__}")
         code = DTYPE_NAMES.get(dtype)
         if code is None:
             raise SafetensorError(f'Unknown dtype "{dtype}". Supported dtypes: {", ".join(DTYPE_NAMES)}')
-        if data_ptr < 0 or data_len < 0:
-            raise OverflowError("can't convert negative int to unsigned")
         object.__setattr__(self, "_dtype", code)
         object.__setattr__(self, "_shape", _shape(shape, code == "F4"))
-        object.__setattr__(self, "_data_ptr", data_ptr)
-        object.__setattr__(self, "_data_len", data_len)
+        object.__setattr__(self, "_data_ptr", _unsigned("data_ptr", data_ptr))
+        object.__setattr__(self, "_data_len", _unsigned("data_len", data_len))
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"attribute '{name}' of 'TensorSpec' objects is not writable")
 
-    dtype = property(lambda self: self._dtype, doc="The format's name of the dtype.")
-    shape = property(lambda self: list(self._shape), doc="Dimensions in elements, outermost first.")
-    data_ptr = property(lambda self: self._data_ptr, doc="Address of the first byte.")
-    data_len = property(lambda self: self._data_len, doc="Size in bytes.")
+    @property
+    def dtype(self) -> str:
+        """The format's name of the dtype."""
+        return self._dtype
+
+    @property
+    def shape(self) -> list[int]:
+        """Dimensions in elements, outermost first."""
+        return list(self._shape)
+
+    @property
+    def data_ptr(self) -> int:
+        """Address of the first byte."""
+        return self._data_ptr
+
+    @property
+    def data_len(self) -> int:
+        """Size in bytes."""
+        return self._data_len
 
     def __repr__(self) -> str:
         return (f"TensorSpec(dtype='{self._dtype}', shape={list(self._shape)}, data_ptr={self._data_ptr}, "
@@ -76,6 +103,8 @@ class TensorSpec:
 
 
 def _entries(tensor_dict: dict[str, TensorSpec]) -> list[tuple]:
+    if not isinstance(tensor_dict, dict):
+        raise TypeError(f"argument 'tensor_dict': '{type(tensor_dict).__name__}' object is not an instance of 'dict'")
     entries = []
     for name, spec in tensor_dict.items():
         if not isinstance(spec, TensorSpec):

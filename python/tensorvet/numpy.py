@@ -61,7 +61,8 @@ def _unpacked(data: bytearray) -> np.ndarray:
 
 def _packed(array: np.ndarray) -> np.ndarray:
     """The other way; the last dimension is even, which core sees to where it is not."""
-    halves = np.append(array.reshape(-1).view(np.uint8) & 15, np.uint8(0) if array.size % 2 else np.empty(0, np.uint8))
+    odd: np.ndarray = np.zeros(array.size % 2, np.uint8)
+    halves: np.ndarray = np.append(array.reshape(-1).view(np.uint8) & 15, odd)
     return (halves[0::2] | halves[1::2] << 4).astype(np.uint8)
 
 

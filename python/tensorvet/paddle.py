@@ -17,7 +17,7 @@ from tensorvet import _core
 from tensorvet._common import checked, code_of, entries_of, everything
 from tensorvet._errors import SafetensorError
 from tensorvet._files import bytes_reader, open_reader, write_bytes, write_file
-from tensorvet._open import BytesLoader, check_backend
+from tensorvet._open import BytesLoader, check_backend, safe_open
 from tensorvet.numpy import array_of
 
 __all__ = ["load", "load_file", "save", "save_file"]

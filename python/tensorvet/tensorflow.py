@@ -16,7 +16,7 @@ from tensorvet import numpy as _numpy
 from tensorvet._common import checked, everything
 from tensorvet._errors import SafetensorError
 from tensorvet._files import bytes_reader, open_reader
-from tensorvet._open import BytesLoader, check_backend
+from tensorvet._open import BytesLoader, check_backend, safe_open
 
 __all__ = ["load", "load_file", "save", "save_file"]
 

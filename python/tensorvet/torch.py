@@ -88,8 +88,11 @@ def _view2torch(safeview: Any) -> dict[str, torch.Tensor]:
 
 
 def _bounded(subscript: Any, length: int) -> Any:
-    """A subscript of one dimension in numbers that torch takes, too."""
-    return slice(*subscript.indices(length)) if isinstance(subscript, slice) else operator.index(subscript)
+    """A subscript of one dimension in numbers that torch takes, too: it adds steps up without looking for overflow."""
+    if not isinstance(subscript, slice):
+        return operator.index(subscript)
+    start, stop, step = subscript.indices(length)
+    return slice(start, stop, min(step, max(length, 1)))
 
 
 def _indexed(tensor: torch.Tensor, index: Any) -> torch.Tensor:
@@ -267,13 +270,10 @@ def _tobytes(tensor: torch.Tensor, name: str) -> bytes:
     return kept[0].reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
-def _to_ndarray(tensor: torch.Tensor) -> Any:
-    """The tensor as a NumPy array of the same bits; what NumPy has no dtype for, as unsigned integers of its size."""
-    plain = tensor.detach().cpu().contiguous()
-    try:
-        return plain.numpy()
-    except TypeError:
-        return plain.view({1: torch.uint8, 2: torch.int16}[plain.element_size()]).numpy()
+def _to_ndarray(tensor: torch.Tensor) -> tuple[Any, torch.Tensor]:
+    """The tensor's bytes as a NumPy array of one dimension, and the tensor that they belong to."""
+    plain = tensor.detach().cpu().contiguous().resolve_conj().resolve_neg()
+    return plain.reshape(-1).view(torch.uint8).numpy(), plain
 
 
 def save(tensors: dict[str, torch.Tensor], metadata: Optional[dict[str, str]] = None) -> bytes:

@@ -128,9 +128,15 @@ def test_tensor_spec():
         TensorSpec("float32", [4], 1, 16)
     with pytest.raises(SafetensorError, match='Unknown dtype "F32". Supported dtypes: bool, int8'):
         spec(dtype="F32")
-    for changes in ({"shape": [-1]}, {"data_ptr": -1}, {"data_len": -1}):
-        with pytest.raises(OverflowError):
-            spec(**changes)
+    for what in ("shape", "data_ptr", "data_len"):
+        for number in (-1, 2**64):
+            with pytest.raises(OverflowError):
+                spec(**{what: [number] if what == "shape" else number})
+        for other in (1.5, "x", None):
+            with pytest.raises(TypeError):
+                spec(**{what: [other] if what == "shape" else other})
+    with pytest.raises(TypeError):
+        spec(dtype=None)
     with pytest.raises(SafetensorError, match="doubled"):
         TensorSpec(dtype="float4_e2m1fn_x2", shape=[2**63], data_ptr=1, data_len=1)
 
@@ -140,6 +146,8 @@ def test_sizes_that_disagree_are_refused():
         tensorvet.serialize({"a": spec(data_len=20)})
     with pytest.raises(TypeError, match="'dict' object is not an instance of 'TensorSpec'"):
         tensorvet.serialize({"a": {"dtype": "float32"}})
+    with pytest.raises(TypeError, match="'list' object is not an instance of 'dict'"):
+        tensorvet.serialize([])
 
 
 def test_metadata_order_does_not_depend_on_the_callers():
