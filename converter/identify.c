@@ -108,7 +108,7 @@ static tv_status try_pickle(const struct source *source, const tv_limits *limits
 {
     struct pickle pickle;
     struct budget budget = {limits->memory_bytes};
-    struct pickle_use use = {0, 0};
+    struct pickle_use use = {0};
     struct pickle_options options = {limits, &use, false};
     tv_findings *findings = scratch_findings();
     if (findings == NULL)

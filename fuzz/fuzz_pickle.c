@@ -104,7 +104,7 @@ static void run(const struct source *source, bool ends_part, uint64_t given, str
     tv_limits limits = tv_limits_default();
     struct pickle pickle;
     struct budget budget = {given};
-    out->use = (struct pickle_use){0, 0};
+    out->use = (struct pickle_use){0};
     limits.pickle_ops = OPERATIONS;
     limits.pickle_objects = OBJECTS;
     limits.pickle_memo = MEMO;

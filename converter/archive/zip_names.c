@@ -155,8 +155,9 @@ const struct zip_entry *zip_find(const struct zip *zip, tv_span name)
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
         const struct zip_entry *e = entry_at(zip, order[middle]);
-        tv_span met = zip_record_name(zip, e);
-        int sign = compare_folded(met, name);
+        tv_span met = zip_record_name(zip, e), bare = met; /* sorted without the slash of a folder */
+        bare.size -= e->is_folder && bare.size > 0;
+        int sign = compare_folded(bare, name);
         if (sign == 0)
             return tv_span_equal(met, name) ? e : NULL;
         if (sign < 0)

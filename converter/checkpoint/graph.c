@@ -44,13 +44,15 @@ bool is_sequence(const struct pickle *p, uint32_t handle)
 
 struct mapping mapping_of(const struct pickle *p, uint32_t handle)
 {
-    struct mapping it = {p, items_of(p, NO_VALUE), items_of(p, NO_VALUE)};
+    struct mapping it = {p, items_of(p, NO_VALUE), items_of(p, NO_VALUE), items_of(p, NO_VALUE)};
     const struct record *record = pickle_record(p, handle);
     if (pickle_is(p, handle, V_DICT)) {
         it.flat = items_of(p, handle);
     } else if (called_role(p, record) == ROLE_MAPPING) {
-        it.pairs = items_of(p, tuple_item(p, record->args, 0)); /* a factory or nothing at all has no items */
-        it.flat = items_of(p, record->pairs);
+        uint32_t first = tuple_item(p, record->args, 0); /* a factory or nothing at all has no items */
+        it.pairs = items_of(p, pickle_is(p, first, V_DICT) ? NO_VALUE : first);
+        it.flat = items_of(p, pickle_is(p, first, V_DICT) ? first : record->pairs);
+        it.more = items_of(p, pickle_is(p, first, V_DICT) ? record->pairs : NO_VALUE);
     }
     return it;
 }
@@ -71,7 +73,9 @@ bool mapping_next(struct mapping *it, uint32_t *key, uint32_t *value)
             *key = *value = NO_VALUE;
         return true;
     }
-    return items_next(&it->flat, key) && items_next(&it->flat, value);
+    if (items_next(&it->flat, key))
+        return items_next(&it->flat, value);
+    return items_next(&it->more, key) && items_next(&it->more, value);
 }
 
 uint64_t mapping_cost(const struct pickle *p, uint32_t handle)

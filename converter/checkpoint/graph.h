@@ -10,6 +10,7 @@ struct mapping {
     const struct pickle *pickle;
     struct items pairs; /* a list of pairs, from a constructor */
     struct items flat;  /* key, value, key, value */
+    struct items more;  /* the same, set later, where flat is a constructor's */
 };
 
 /* Is it a mapping? */

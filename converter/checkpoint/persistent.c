@@ -46,6 +46,7 @@ static tv_status read_view(struct reading *r, const struct record *record, struc
         !pickle_is(p, tuple_item(p, view, 0), V_STR) || !pickle_unsigned(p, tuple_item(p, view, 1), &id->first) ||
         !pickle_unsigned(p, tuple_item(p, view, 2), &id->part))
         return bad_id(r, record, "its view is not (key, first element, number of elements)");
+    id->view = pickle_text(p, tuple_item(p, view, 0));
     if (!tv_add(id->first, id->part, &end) || end > id->count)
         return bad_id(r, record, "its view reaches beyond the storage");
     return TV_OK;

@@ -52,6 +52,8 @@ struct reading {
     struct vector views;    /* struct ck_tensor without names */
 };
 
+/* Charges steps to the operations that one file may take. */
+TV_MUST_CHECK tv_status reading_charge(struct reading *r, uint64_t steps);
 /* The inflater of the file, made when it is first needed. NULL where memory ends. */
 struct inflater *reading_inflater(struct reading *r);
 /* A source like that one, for as long as the checkpoint lives; NULL where memory ends. */
@@ -72,6 +74,7 @@ struct storage_id {
     bool is_untyped;
     uint64_t count;       /* of its elements */
     uint64_t first, part; /* the part of it that is meant, in elements */
+    tv_span view;         /* the key of that part as a storage of its own; empty data: the whole */
 };
 /* Reads a persistent id, which must be exactly as torch writes it. *is_storage is false for a class. */
 TV_MUST_CHECK tv_status read_storage_id(struct reading *r, const struct record *record, struct storage_id *id,

@@ -9,6 +9,7 @@
 #include "arrays.h"
 #include "graph.h"
 #include "reading.h"
+#include "states.h"
 
 /* The arguments of one rebuild call. */
 struct call {
@@ -212,8 +213,8 @@ static bool is_no_hooks(const struct reading *r, uint32_t handle)
     return is_mapping(&r->pickle, handle) && !mapping_next(&it, &key, &value);
 }
 
-/* The metadata of torch 2: {"conj": bool, "neg": bool}, as enum sign_change: where one is true, the numbers in the
- * storage are not yet the tensor's. */
+/* The metadata of torch 2: {"conj": True, "neg": True}, as enum sign_change: where one is there, the numbers in the
+ * storage are not yet the tensor's. torch writes no False, and takes it for True. */
 static tv_status read_metadata(const struct call *c, uint32_t handle, uint8_t *signs)
 {
     const struct pickle *p = &c->r->pickle;
@@ -225,10 +226,10 @@ static tv_status read_metadata(const struct call *c, uint32_t handle, uint8_t *s
         return bad_call(c, "metadata that is no small dictionary");
     while (mapping_next(&it, &key, &value)) {
         tv_span name = pickle_text(p, key);
-        if ((!tv_span_is(name, "conj") && !tv_span_is(name, "neg")) || !pickle_is(p, value, V_BOOL))
-            return bad_call(c, "metadata other than conj and neg");
-        if (pickle_value(p, value)->as.integer != 0)
-            *signs |= tv_span_is(name, "conj") ? SIGN_CONJUGATED : SIGN_NEGATED;
+        if ((!tv_span_is(name, "conj") && !tv_span_is(name, "neg")) || !pickle_is(p, value, V_BOOL) ||
+            pickle_value(p, value)->as.integer == 0)
+            return bad_call(c, "metadata other than conj and neg, which are true");
+        *signs |= tv_span_is(name, "conj") ? SIGN_CONJUGATED : SIGN_NEGATED;
     }
     return TV_OK;
 }
@@ -295,6 +296,14 @@ static tv_status rebuild_tensor(const struct call *c, struct meaning *out)
     return status;
 }
 
+/* A state that a rebuilt tensor is given. */
+static tv_status check_state(const struct call *c, uint32_t state)
+{
+    bool keeps = false;
+    tv_status status = state_keeps_numbers(c->r, state, &keeps);
+    return status == TV_OK && !keeps ? bad_call(c, "a state that could change the tensor") : status;
+}
+
 /* _rebuild_parameter and _with_state: (tensor, requires_grad, hooks[, state]). */
 static tv_status rebuild_parameter(const struct call *c, struct meaning *out)
 {
@@ -308,7 +317,7 @@ static tv_status rebuild_parameter(const struct call *c, struct meaning *out)
     if (!is_no_hooks(c->r, arg(c, 2)))
         return bad_call(c, "backward hooks");
     *out = *data;
-    return TV_OK;
+    return c->role == ROLE_REBUILD_PARAMETER ? TV_OK : check_state(c, arg(c, 3));
 }
 
 static bool is_rebuild(enum global_role role)
@@ -327,12 +336,13 @@ static tv_status unwrap_type(struct call *c)
     if (function == NULL || function->row == NULL || !is_rebuild((enum global_role)function->row->role) ||
         function->row->role == ROLE_REBUILD_FROM_TYPE)
         return bad_call(c, "a function that rebuilds no tensor");
+    tv_status status = check_state(c, arg(c, 3));
     c->role = (enum global_role)function->row->role;
     c->name = function->row->name;
     c->what = function->row->reason;
     c->args = inner;
     c->count = pickle_value(p, inner)->size;
-    return TV_OK;
+    return status;
 }
 
 /* An array that a record is: a view, or why it is none. */
@@ -526,13 +536,11 @@ static tv_status read_class_tensor(struct reading *r, const struct record *recor
 /* A parameter as its class makes it: Parameter(data …), or built with (data, …). */
 static tv_status read_class_parameter(struct reading *r, const struct record *record, struct meaning *out)
 {
-    uint32_t state = only_state(&r->pickle, record);
-    const struct meaning *data = meaning_of(r, tuple_item(&r->pickle, record->args, 0));
-    if (pickle_value(&r->pickle, record->args)->size == 0 && state != NO_VALUE)
-        data = meaning_of(r, tuple_item(&r->pickle, state, 0));
+    const struct meaning *data = meaning_of(r, parameter_data(&r->pickle, record));
     *out = *data;
     if (data->what != MEANS_TENSOR && data->what != MEANS_UNSUPPORTED)
-        *out = (struct meaning){.what = MEANS_UNSUPPORTED, .why = "a parameter without data"};
+        *out = (struct meaning){.what = MEANS_UNSUPPORTED,
+                                .why = "a parameter without data, or built with more than its flags"};
     return TV_OK;
 }
 

@@ -15,6 +15,14 @@
 
 enum { PROTOCOL_VERSION = 1001, NOT_REFERRED_TO = 0 };
 
+/* A part of a storage, which torch keeps under a key of its own. */
+struct view {
+    tv_span key;
+    uint32_t storage; /* index of its key */
+    uint64_t first, part;
+    uint64_t offset; /* of the reference */
+};
+
 /* What the stream holds behind its pickles. */
 struct legacy {
     struct reading *r;
@@ -23,6 +31,7 @@ struct legacy {
     struct vector by_name; /* u32: the same, sorted */
     struct vector sizes;   /* u8: bytes an element, or NOT_REFERRED_TO */
     struct vector places;  /* struct place */
+    struct vector views;   /* struct view: parts of storages that references mean */
     uint64_t at, end;      /* what is read next, and where the stream ends */
 };
 
@@ -146,7 +155,48 @@ static bool find_key(const struct legacy *l, tv_span key, uint32_t *index)
     return false;
 }
 
-/* Elements are as large as the first reference to their storage says. */
+static tv_status note_view(struct legacy *l, const struct storage_id *id, uint32_t index, uint64_t offset)
+{
+    struct view *view = id->view.data == NULL ? NULL : vector_push(&l->views);
+    if (view == NULL)
+        return id->view.data == NULL ? TV_OK : refuse_memory(l->r->findings);
+    *view = (struct view){id->view, index, id->first, id->part, offset};
+    return TV_OK;
+}
+
+static bool by_view(const void *context, uint32_t a, uint32_t b)
+{
+    const struct view *views = context;
+    int order = tv_span_compare(views[a].key, views[b].key);
+    return order != 0 ? order < 0 : a < b;
+}
+
+/* torch keeps views and storages under one set of keys, and takes what it first made under a key: so each key must mean
+ * one thing. */
+static tv_status check_views(struct legacy *l)
+{
+    uint32_t index = 0;
+    const struct view *views = l->views.data, *last = NULL;
+    struct vector order = {.each = sizeof(uint32_t), .budget = l->views.budget};
+    uint32_t *items = vector_extend(&order, l->views.count);
+    tv_status status = items == NULL ? refuse_memory(l->r->findings) : TV_OK;
+    for (uint64_t i = 0; status == TV_OK && i < l->views.count; i++)
+        items[i] = (uint32_t)i;
+    if (status == TV_OK)
+        sort_items(items, l->views.count, by_view, views);
+    for (uint64_t i = 0; status == TV_OK && i < l->views.count; i++) {
+        const struct view *view = &views[items[i]];
+        bool again = last != NULL && tv_span_equal(last->key, view->key);
+        if ((again && (view->storage != last->storage || view->first != last->first || view->part != last->part)) ||
+            find_key(l, view->key, &index))
+            status = bad_stream(l, view->offset, "a view's key that stands for two things");
+        last = view;
+    }
+    vector_free(&order);
+    return status;
+}
+
+/* Elements are as large as the first reference to their storage says. Views are noted and checked. */
 static tv_status learn_sizes(struct legacy *l)
 {
     for (uint64_t i = 0; i < l->r->pickle.records.count; i++) {
@@ -160,10 +210,15 @@ static tv_status learn_sizes(struct legacy *l)
         if (status != TV_OK)
             return status;
         uint8_t *size = is_storage && find_key(l, id.key, &index) ? vector_at(&l->sizes, index) : NULL;
-        if (size != NULL && *size == NOT_REFERRED_TO)
+        if (size == NULL)
+            continue;
+        if (*size == NOT_REFERRED_TO)
             *size = torch_dtype_info_of(id.dtype)->size;
+        status = note_view(l, &id, index, record->offset);
+        if (status != TV_OK)
+            return status;
     }
-    return TV_OK;
+    return check_views(l);
 }
 
 /* One storage at l->at. */
@@ -242,6 +297,7 @@ static tv_status read_stream(struct reading *r, uint64_t at, uint64_t end)
                        .by_name = {.each = sizeof(uint32_t), .budget = budget},
                        .sizes = {.each = sizeof(uint8_t), .budget = budget},
                        .places = {.each = sizeof(struct place), .budget = budget},
+                       .views = {.each = sizeof(struct view), .budget = budget},
                        .at = at,
                        .end = end};
     pickle_start(&l.keys, budget);
@@ -255,6 +311,7 @@ static tv_status read_stream(struct reading *r, uint64_t at, uint64_t end)
     vector_free(&l.by_name);
     vector_free(&l.sizes);
     vector_free(&l.places);
+    vector_free(&l.views);
     return status;
 }
 
@@ -286,8 +343,13 @@ tv_status read_nested_storage(struct reading *r, const struct record *record, st
     if (bytes.from == NULL || r->is_nested)
         return refuse(r->findings,
                       (struct refusal){TV_FIND_LEGACY_INVALID, record->offset, {0}, "a stream in no bytes", 0, 0});
+    if (r->is_big_endian) /* such a stream is little-endian; views do not say which of their storages are */
+        return refuse(
+            r->findings,
+            (struct refusal){TV_FIND_LEGACY_INVALID, record->offset, {0}, "a stream in a big-endian archive", 0, 0});
     struct reading inner = *r;
     inner.is_nested = true;
+    inner.read_id = NULL;
     inner.stream = bytes.from;
     inner.slots = (struct vector){.each = sizeof(uint32_t), .budget = budget};
     inner.meanings = (struct vector){.each = sizeof(struct meaning), .budget = budget};

@@ -132,24 +132,17 @@ static void enter(struct collecting *c, uint32_t handle, struct ck_value *row)
     c->levels[c->depth++] = level;
 }
 
-static tv_status over_limit(struct collecting *c)
-{
-    uint64_t limit = c->r->options->limits->pickle_ops;
-    return refuse(c->r->findings, (struct refusal){TV_FIND_LIMIT_PICKLE, TV_NO_OFFSET, {0}, "operations", limit, 0});
-}
-
 /* Adds the row of a value and enters it. Looking into an object takes steps of its own. */
 static tv_status add(struct collecting *c, struct ck_value row, uint32_t handle)
 {
-    uint64_t cost = 1 + module_cost(&c->r->pickle, handle), *done = &c->r->use.operations;
     row.depth = c->depth;
     if (c->r->out->values.count >= VALUES_MOST) {
         c->r->out->values_omitted++;
         return TV_OK;
     }
-    *done = cost > UINT64_MAX - *done ? UINT64_MAX : *done + cost;
-    if (*done > c->r->options->limits->pickle_ops)
-        return over_limit(c);
+    tv_status status = reading_charge(c->r, 1 + module_cost(&c->r->pickle, handle));
+    if (status != TV_OK)
+        return status;
     fill(c, handle, &row);
     enter(c, handle, &row);
     struct ck_value *place = row.key.data == NULL || row.text.data == NULL ? NULL : vector_push(&c->r->out->values);

@@ -33,15 +33,6 @@ static tv_status over_limit(struct walk *w, uint64_t limit, const char *what)
     return refuse(w->r->findings, (struct refusal){TV_FIND_LIMIT_PICKLE, TV_NO_OFFSET, {0}, what, limit, 0});
 }
 
-static tv_status charge(struct walk *w, uint64_t steps)
-{
-    uint64_t limit = w->r->options->limits->pickle_ops, *done = &w->r->use.operations;
-    if (*done > limit || steps > limit - *done)
-        return over_limit(w, limit, "operations");
-    *done += steps;
-    return TV_OK;
-}
-
 static struct frame *top(const struct walk *w)
 {
     return w->frames.count == 0 ? NULL : vector_at(&w->frames, w->frames.count - 1);
@@ -80,7 +71,7 @@ static tv_status set_path(struct walk *w, const struct frame *f, const struct ch
         status = append_text(w, tv_span_str("."));
     if (status == TV_OK)
         status = append_text(w, text);
-    return status != TV_OK ? status : charge(w, 1 + text.size / 256);
+    return status != TV_OK ? status : reading_charge(w->r, 1 + text.size / 256);
 }
 
 static tv_status drop(struct walk *w, uint32_t handle, const char *type)
@@ -160,7 +151,7 @@ static tv_status visit(struct walk *w, uint32_t handle)
     struct children children;
     const struct pickle *p = &w->r->pickle;
     const struct children_rule rule = {w->r->out->kind == TV_KIND_TORCHSCRIPT, w->in_objects, w->in_objects};
-    tv_status status = charge(w, module_cost(p, handle));
+    tv_status status = reading_charge(w->r, module_cost(p, handle));
     if (status != TV_OK)
         return status;
     if (pickle_is(p, handle, V_RECORD)) {
@@ -200,7 +191,7 @@ static tv_status step(struct walk *w)
         struct frame done = *f;
         return leave(w, &done);
     }
-    tv_status status = charge(w, children_cost(&f->children));
+    tv_status status = reading_charge(w->r, children_cost(&f->children));
     if (status != TV_OK || children_left_out(&f->children, &child))
         return status;
     status = set_path(w, f, &child);

@@ -54,6 +54,15 @@ static tv_status over_limit(struct machine *m, uint64_t limit, const char *what)
     return refuse(m->findings, (struct refusal){TV_FIND_LIMIT_PICKLE, m->op_at, {0}, what, limit, 0});
 }
 
+tv_status op_charge(struct machine *m, uint64_t steps)
+{
+    uint64_t limit = m->options->limits->pickle_ops, *done = &m->options->use->steps;
+    if (*done > limit || steps > limit - *done)
+        return over_limit(m, limit, "operations");
+    *done += steps;
+    return TV_OK;
+}
+
 uint64_t stack_floor(const struct machine *m)
 {
     const uint64_t *mark = m->marks.count == 0 ? NULL : vector_at(&m->marks, m->marks.count - 1);

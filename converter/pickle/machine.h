@@ -15,6 +15,7 @@
 /* What all pickles of one file have used up together. */
 struct pickle_use {
     uint64_t operations, objects;
+    uint64_t steps; /* that single operations took beyond themselves: as many as operations may be, too */
 };
 
 struct pickle_options {

@@ -62,6 +62,8 @@ tv_status op_truncated(struct machine *m, uint64_t needed);
 /* TV_REJECTED of the stream becomes pickle-truncated, TV_NO_MEMORY limit-memory. */
 tv_status op_stream_trouble(struct machine *m, tv_status status, uint64_t needed);
 
+/* Charges the steps that an operation takes beyond itself. */
+tv_status op_charge(struct machine *m, uint64_t steps);
 /* The next line, into m->line. */
 tv_status fetch_line(struct machine *m);
 

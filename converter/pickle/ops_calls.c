@@ -1,9 +1,10 @@
 /* Operations for which Python would import, look up or call something. Here each makes a record that says so; the
  * global behind it is marked as used at that moment, whatever becomes of the result. */
 #include "../text.h"
+#include "arguments.h"
 #include "machine_inside.h"
 
-enum { LONGEST_NAME = 1024 }; /* of a global: keeps every look at a name short */
+enum { LONGEST_NAME = 1024 /* of a global: keeps every look at a name short */, FEW_ARGUMENTS = 16 /* for one step */ };
 
 static struct mention *mention_of(struct machine *m, uint32_t handle)
 {
@@ -89,45 +90,6 @@ static bool is_plain_target(struct machine *m, uint32_t handle)
     return mention != NULL && (mention->row == NULL || (mention->row->uses & USE_MEMBER) != 0);
 }
 
-/* _codecs.encode(text, 'latin1'), which is how bytes are written; other codecs are modules, looked up by name. */
-static bool is_encode(struct machine *m, uint32_t callable, uint32_t args)
-{
-    const struct mention *mention = mention_of(m, callable);
-    return mention != NULL && mention->row != NULL && mention->row->role == ROLE_ENCODE &&
-           pickle_value(m->pickle, args)->size == 2 && pickle_is(m->pickle, tuple_item(m->pickle, args, 0), V_STR) &&
-           tv_span_is(pickle_text(m->pickle, tuple_item(m->pickle, args, 1)), "latin1");
-}
-
-static bool is_bytes(struct machine *m, uint32_t handle)
-{
-    const struct record *record = pickle_record(m->pickle, handle);
-    return pickle_is(m->pickle, handle, V_BYTES) ||
-           (record != NULL && record->how == HOW_REDUCE && is_encode(m, record->callable, record->args));
-}
-
-/* bytes(), which is how empty ones are written, bytearray(bytes), and bytearray(text, 'latin-1'): not the ones that
- * make as many zeros as a number says. */
-static bool is_bytes_call(struct machine *m, uint32_t args)
-{
-    uint32_t count = pickle_value(m->pickle, args)->size, first = tuple_item(m->pickle, args, 0);
-    if (count < 2)
-        return count == 0 || is_bytes(m, first);
-    return count == 2 && pickle_is(m->pickle, first, V_STR) &&
-           tv_span_is(pickle_text(m->pickle, tuple_item(m->pickle, args, 1)), "latin-1");
-}
-
-/* Known callables that are known for certain arguments alone, met with others. */
-static bool is_mistaken(struct machine *m, const struct mention *mention, uint32_t callable, uint32_t args)
-{
-    if (mention->row == NULL)
-        return false;
-    if (mention->row->role == ROLE_ENCODE)
-        return !is_encode(m, callable, args);
-    if (mention->row->role == ROLE_BYTES)
-        return !is_bytes_call(m, args);
-    return mention->row->role == ROLE_TENSOR_CLASS && pickle_value(m->pickle, args)->size != 0;
-}
-
 /* The one harmless form of calling what is dangerous otherwise: getattr(target, "plain"), _load_from_bytes(bytes). */
 static bool is_harmless_form(struct machine *m, const struct mention *callable, uint32_t args)
 {
@@ -135,7 +97,7 @@ static bool is_harmless_form(struct machine *m, const struct mention *callable, 
     if (callable->row == NULL)
         return false;
     if (callable->row->role == ROLE_LOAD_BYTES)
-        return count == 1 && is_bytes(m, last);
+        return count == 1 && argument_is_bytes(m->pickle, last);
     return callable->row->role == ROLE_GETATTR && count == 2 && pickle_is(m->pickle, last, V_STR) &&
            is_plain_attribute(pickle_text(m->pickle, last)) && is_plain_target(m, tuple_item(m->pickle, args, 0));
 }
@@ -148,10 +110,21 @@ static void note_call(struct machine *m, uint32_t callable, uint32_t args, uint3
         mention->references++;
         return;
     }
-    if (mention != NULL && is_mistaken(m, mention, callable, args))
+    if (mention != NULL && arguments_mistaken(m->pickle, mention, args))
         use |= USE_MISTAKEN;
+    if (mention != NULL)
+        arguments_copied(m->pickle, mention, args);
     mark_use(m, callable, use);
     mark_passed(m, args);
+}
+
+/* How a callable is used. INST and OBJ call the class where there are arguments, as REDUCE does; without any they make
+ * an empty object, as NEWOBJ does. */
+static uint32_t use_of(const struct machine *m, enum record_how how, uint32_t args)
+{
+    if (how == HOW_INSTANCE && pickle_value(m->pickle, args)->size != 0)
+        return USE_REDUCE | USE_NEW;
+    return how == HOW_REDUCE ? USE_REDUCE : USE_NEW;
 }
 
 static tv_status call(struct machine *m, enum record_how how, uint32_t callable, uint32_t args, uint32_t kwargs)
@@ -160,7 +133,10 @@ static tv_status call(struct machine *m, enum record_how how, uint32_t callable,
         return op_type_mismatch(m, callable);
     if (!pickle_is(m->pickle, args, V_TUPLE))
         return op_type_mismatch(m, args);
-    note_call(m, callable, args, how == HOW_REDUCE ? USE_REDUCE : USE_NEW);
+    tv_status status = op_charge(m, arguments_cost(m->pickle, args) / FEW_ARGUMENTS);
+    if (status != TV_OK)
+        return status;
+    note_call(m, callable, args, use_of(m, how, args));
     return push_record(m, (struct record){.how = (uint8_t)how, .callable = callable, .args = args, .kwargs = kwargs},
                        VALUE_HASHABLE);
 }
@@ -221,6 +197,7 @@ tv_status do_build(struct machine *m)
         return op_type_mismatch(m, target);
     struct record *record = vector_at(&m->pickle->records, pickle_value(m->pickle, target)->as.record);
     mark_use(m, target, is_plain_state(m, state) ? USE_BUILD : USE_BUILD | USE_MISTAKEN);
+    state_copied(m->pickle, state);
     if (record->states == NO_VALUE) {
         tv_status status = make_new(m, empty_container(V_LIST), &record->states);
         if (status != TV_OK)

@@ -126,6 +126,8 @@ static tv_status record_container(struct machine *m, uint32_t target, enum value
 /* Adds items to a container of that type, or to a record, which notes them. */
 static tv_status fill(struct machine *m, uint32_t target, enum value_type type, const uint32_t *items, uint64_t count)
 {
+    if ((pickle_value(m->pickle, target)->flags & VALUE_COPIED) != 0)
+        return op_refuse(m, TV_FIND_PICKLE_LATE_CHANGE, 0, 0);
     if (pickle_is(m->pickle, target, V_RECORD)) {
         tv_status status = record_container(m, target, type == V_DICT ? V_DICT : V_LIST, &target);
         return status != TV_OK ? status : append_items(m, target, items, count);

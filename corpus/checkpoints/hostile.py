@@ -12,6 +12,7 @@ import manifest
 from assembled_cases import CASES as ASSEMBLED
 from hostile_cases import CASES as HOSTILE
 
+import hostile_states  # noqa: F401, adds to those
 import hostile_streams  # noqa: F401, adds to those
 
 FOLDERS = {"hostile": HOSTILE, "assembled": ASSEMBLED}

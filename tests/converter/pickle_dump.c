@@ -206,7 +206,7 @@ static void dump_one(const uint8_t *bytes, size_t size)
     struct pickle pickle;
     tv_limits limits = tv_limits_default();
     struct budget budget = {limits.memory_bytes};
-    struct pickle_use use = {0, 0};
+    struct pickle_use use = {0};
     struct pickle_options options = {&limits, &use, true};
     struct source source = source_of_memory(tv_span_of(bytes, size));
     tv_findings *findings = calloc(1, sizeof *findings);

@@ -41,9 +41,28 @@ class Inert:
 
     def __setstate__(self, state):
         self.states.append(state)
+        if isinstance(state, dict):
+            LateChange.copied.append(state)
+
+
+class LateChange(Exception):
+    """A dict is filled further after it was a state: real objects have copied it by then, so the machine refuses."""
+    copied = []
+
+
+def early(load):
+    def checked(self):
+        taken = self.stack[-3] if load is pickle._Unpickler.load_setitem else self.metastack[-1][-1]
+        if any(taken is state for state in LateChange.copied):
+            raise LateChange
+        load(self)
+    return checked
 
 
 class Recorder(pickle._Unpickler):
+    dispatch = {**pickle._Unpickler.dispatch, pickle.SETITEM[0]: early(pickle._Unpickler.load_setitem),
+                pickle.SETITEMS[0]: early(pickle._Unpickler.load_setitems)}
+
     def find_class(self, module, name):
         return Inert("global", module, name)
 
@@ -420,7 +439,11 @@ class Maker:
 
 
 def expected(data):
-    value = Recorder(io.BytesIO(data), encoding="utf-8", errors="strict").load()
+    LateChange.copied.clear()
+    try:
+        value = Recorder(io.BytesIO(data), encoding="utf-8", errors="strict").load()
+    except LateChange:
+        return "!pickle-late-change"
     return Shown().show(value)
 
 

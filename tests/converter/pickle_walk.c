@@ -17,7 +17,7 @@ static tv_status run(tv_span bytes, uint64_t operations, uint64_t *end, bool *st
     struct pickle pickle;
     tv_limits limits = tv_limits_default();
     struct budget budget = {limits.memory_bytes};
-    struct pickle_use use = {0, 0};
+    struct pickle_use use = {0};
     struct pickle_options options = {&limits, &use, false};
     struct source source = source_of_memory(bytes);
     limits.pickle_ops = operations;

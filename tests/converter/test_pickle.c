@@ -19,7 +19,7 @@ struct run {
 static void start(struct run *r)
 {
     r->limits = tv_limits_default();
-    r->use = (struct pickle_use){0, 0};
+    r->use = (struct pickle_use){0};
     r->findings = calloc(1, sizeof *r->findings);
     CHECK(r->findings != NULL);
 }
