@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <jail.h>
+
 #include "folder.h"
 
 /* include/uapi/linux/landlock.h. Bits are dense; an ABI version handles the first `files` of them. */
@@ -80,17 +82,32 @@ static void allow(struct confine *confine, int fd, uint64_t rights)
         confine->broken = true;
 }
 
-void confine_allow_run(struct confine *confine, int program)
-{
-    allow(confine, program, RIGHT_EXECUTE | RIGHT_READ_FILE);
-}
-
 /* What is not there or may not be looked at needs no leave. But where the system lacks the means to say what is
  * allowed, everything would be refused, for a reason that is none: then there is no second wall, and the first that
  * needs what is lacking says so. */
 static void note_failure(struct confine *confine, int error)
 {
     confine->broken = confine->broken || error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
+/* A worker finds by a list in /proc what it was not given, where the kernel does not close it. Lists, not files; and
+ * of all processes, since its number is not known yet. */
+static void allow_lists(struct confine *confine)
+{
+    int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        note_failure(confine, errno);
+        return;
+    }
+    allow(confine, fd, RIGHT_READ_DIR);
+    (void)close(fd);
+}
+
+void confine_allow_run(struct confine *confine, int program)
+{
+    allow(confine, program, RIGHT_EXECUTE | RIGHT_READ_FILE);
+    if (jail_lists_descriptors())
+        allow_lists(confine);
 }
 
 void confine_allow_read(struct confine *confine, const char *path)

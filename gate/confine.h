@@ -22,7 +22,7 @@ void confine_allow_read(struct confine *confine, const char *path);
 /* Allows to read, make, name and remove files and folders below the folder, or below the nearest of its parents that
  * exists. */
 void confine_allow_outputs(struct confine *confine, const char *folder);
-/* Allows to run the program of that descriptor. */
+/* Allows to run the program of that descriptor by jail_start. */
 void confine_allow_run(struct confine *confine, int program);
 /* From here on, for good, and for every worker. True where it is in force. Call single-threaded. */
 bool confine_apply(struct confine *confine);

@@ -70,6 +70,10 @@ struct jail_process {
     uint64_t cpu_seconds; /* of its budget */
 };
 
+/* Does jail_start open /proc/self/fd in the child? Where close_range is missing or refused, and there alone. A caller
+ * that confines itself has to leave it that. */
+bool jail_lists_descriptors(void);
+
 /* Does the caller have less memory to give than the budget says (ulimit -v, ulimit -d)? Then a child may meet that
  * limit before its own. */
 bool jail_short_of_memory(const struct jail_budget *budget);

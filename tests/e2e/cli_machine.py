@@ -2,6 +2,7 @@
 is right, the message says what is missing, nothing is judged that was not read in the jail, and no process is left.
 """
 import ctypes
+import errno
 import os
 import platform
 import select
@@ -12,23 +13,34 @@ import subprocess
 from support import COMMAND, Case, corpus_file, main, manifest, report, tensorvet
 
 GOOD = corpus_file(manifest("real/torch-2.13/dict")[0])
-SECCOMP = {"x86_64": 317, "aarch64": 277}
+# Numbers of calls that old kernels lack and containers forbid.
+CALLS = {
+    "x86_64": {"seccomp": 317, "prctl": 157, "landlock_create_ruleset": 444, "landlock_add_rule": 445,
+               "landlock_restrict_self": 446, "execveat": 322, "close_range": 436, "clone": 56, "clone3": 435,
+               "pidfd_send_signal": 424, "memfd_create": 319, "setpgid": 109, "prlimit64": 302, "getrandom": 318},
+    "aarch64": {"seccomp": 277, "prctl": 167, "landlock_create_ruleset": 444, "landlock_add_rule": 445,
+                "landlock_restrict_self": 446, "execveat": 281, "close_range": 436, "clone": 220, "clone3": 435,
+                "pidfd_send_signal": 424, "memfd_create": 279, "setpgid": 154, "prlimit64": 261, "getrandom": 278},
+}[platform.machine()]
+REFUSED = ("seccomp", "prctl", "landlock_restrict_self", "execveat", "clone", "setpgid", "prlimit64")
 
 
-def without_seccomp():
-    """In the child before its exec: seccomp(2) answers ENOSYS, by a filter put on through prctl(2)."""
-    class Program(ctypes.Structure):
-        _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
-    answer_enosys, allow = 0x00050000 | 38, 0x7FFF0000
-    code = b"".join(struct.pack("=HBBI", *row) for row in (
-        (0x20, 0, 0, 0),                                   # the call's number
-        (0x15, 0, 1, SECCOMP[platform.machine()]),
-        (0x06, 0, 0, answer_enosys),
-        (0x06, 0, 0, allow)))
-    program = Program(4, code)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(38, 1, 0, 0, 0) != 0 or libc.prctl(22, 2, ctypes.byref(program), 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")
+def without(call, error=errno.ENOSYS):
+    """A function for the child before its exec: that call answers so, by a filter put on through prctl(2)."""
+    def put_on():
+        class Program(ctypes.Structure):
+            _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
+        answer, allow = 0x00050000 | error, 0x7FFF0000
+        code = b"".join(struct.pack("=HBBI", *row) for row in (
+            (0x20, 0, 0, 0),                                   # the call's number
+            (0x15, 0, 1, CALLS[call]),
+            (0x06, 0, 0, answer),
+            (0x06, 0, 0, allow)))
+        program = Program(4, code)
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(38, 1, 0, 0, 0) != 0 or libc.prctl(22, 2, ctypes.byref(program), 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "prctl")
+    return put_on
 
 
 class Machine(Case):
@@ -62,15 +74,29 @@ class Machine(Case):
         self.assert_only()
 
     def test_no_seccomp(self):
-        status, lines = report("check", GOOD, preexec_fn=without_seccomp)
+        status, lines = report("check", GOOD, preexec_fn=without("seccomp"))
         self.assertEqual((status, lines[0]["verdict"]), (3, "undecided"))
         self.assertIn("seccomp", lines[0]["findings"][0]["message"])
-        status, _ = report("convert", GOOD, "-o", self.path("out.safetensors"), preexec_fn=without_seccomp)
+        status, _ = report("convert", GOOD, "-o", self.path("out.safetensors"), preexec_fn=without("seccomp"))
         self.assertEqual(status, 3)
         self.assert_only()
-        doctor = tensorvet("doctor", preexec_fn=without_seccomp)
+        doctor = tensorvet("doctor", preexec_fn=without("seccomp"))
         self.assertEqual(doctor.returncode, 3)
         self.assertIn(b"refuses", doctor.stdout)
+
+    def test_the_doctor_is_right(self):
+        """Whatever call is missing or forbidden: work is done where the doctor says so, and there alone."""
+        for call in CALLS:
+            for error in (errno.ENOSYS, errno.EPERM):
+                with self.subTest(call=call, error=errno.errorcode[error]):
+                    due = tensorvet("doctor", preexec_fn=without(call, error)).returncode
+                    if call != "landlock_restrict_self": # which is not asked where there is no Landlock
+                        self.assertEqual(due, 3 if call in REFUSED else 0)
+                    output = self.path(f"{call}-{error}.safetensors")
+                    for words in (["check", GOOD, GOOD], ["convert", GOOD, "-o", output]):
+                        done = tensorvet(*words, preexec_fn=without(call, error))
+                        self.assertEqual(done.returncode, due, (words, done.stdout))
+                    self.assertEqual(os.path.exists(output), due == 0)
 
     def waiting_with_a_spare(self):
         """The command, waiting for a FIFO after two files, and the worker that waits with it."""
