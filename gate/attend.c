@@ -68,8 +68,8 @@ struct jail_budget attend_budget(const struct job *job)
         budget.address_space = most;
     if (budget.cpu_seconds > most)
         budget.cpu_seconds = most;
-    if (job->kind == JOB_WRITE)
-        budget.file_size = job->limits.output_bytes > most ? most : job->limits.output_bytes;
+    if (job->kind == JOB_WRITE) /* the kernel compares it as an offset, which is signed */
+        budget.file_size = job->limits.output_bytes > INT64_MAX ? INT64_MAX : job->limits.output_bytes;
     return budget;
 }
 

@@ -478,9 +478,12 @@ static void convert(const char *key, uint64_t output_bytes, struct notes *notes)
 
 TEST(conversion, "writer, comparer and judge: the latter two cannot write what they judge")
 {
-    convert("convert", 1u << 20, NULL);
-    CHECK_MSG(outcome.verified && outcome.complete && outcome.findings.count == 0, "%s %s", found(), detail());
-    CHECK(outcome.output_size == 64);
+    static const uint64_t limits[] = {1u << 20, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX}; /* as good as none */
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        convert("convert", limits[i], NULL);
+        CHECK_MSG(outcome.verified && outcome.complete && outcome.findings.count == 0, "%s %s", found(), detail());
+        CHECK(outcome.output_size == 64);
+    }
 }
 
 TEST(conversion_refused, "what comparer or judge says against an output counts, and their failure too")
