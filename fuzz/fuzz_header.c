@@ -174,7 +174,7 @@ static uint8_t *spell_long(tv_span bytes, uint64_t length, uint64_t *spaces)
     *spaces = 0;
     for (uint64_t at = 8; at < bytes.size; at++) {
         copy[size++] = bytes.data[at];
-        if (at < 8 + length && tv_span_holds(bytes, at, opening, sizeof opening - 1)) {
+        if (bytes.data[at] == '{' && at < 8 + length && tv_span_holds(bytes, at, opening, sizeof opening - 1)) {
             copy[size++] = ' ';
             ++*spaces;
         }
@@ -197,6 +197,10 @@ static void check_spelling(const struct parsed *p, tv_span bytes, uint64_t file_
     if (!tv_span_u64(bytes, 0, &length) || length > NAIVE_MOST || length > bytes.size - 8)
         return;
     uint8_t *copy = spell_long(bytes, length, &spaces);
+    if (spaces == 0) { /* the same file */
+        free(copy);
+        return;
+    }
     parse(&other, tv_span_of(copy, bytes.size + spaces), file_size + spaces, 0);
     PROMISE(other.status == p->status && error_of(&other) == error_of(p));
     for (uint64_t i = 0; p->status == TV_OK && i < p->index.count; i++) {

@@ -1,22 +1,12 @@
 /* The header writer: entries and metadata from a recipe.
  *
  * Oracles: what is written parses to exactly what was given; what is refused, the reader refuses too, in a header that
- * a naive writer makes of the same recipe; and the other way round. */
-#include <inttypes.h>
+ * a naive writer (support/naive_writer.c) makes of the same recipe; and the other way round. */
 #include <string.h>
 
 #include "front.h"
+#include "naive_writer.h"
 #include "parse.h"
-
-enum { ENTRIES = 8, PAIRS = 4, RANK = 80, TEXT_MOST = 1 << 17 };
-
-struct recipe {
-    tv_entry entries[ENTRIES];
-    uint64_t shapes[ENTRIES][RANK];
-    tv_pair pairs[PAIRS];
-    uint64_t count, pair_count;
-    bool has_metadata;
-};
 
 /* A text: some bytes as they are, one of a few words, or one byte many times. */
 static tv_span take_text(struct front *f)
@@ -57,8 +47,8 @@ static void take_entry(struct front *f, tv_entry *entry, uint64_t *shape)
 static void take_recipe(struct front *f, struct recipe *r)
 {
     uint8_t counts = front_u8(f);
-    r->count = counts % (ENTRIES + 1);
-    r->pair_count = front_u8(f) % (PAIRS + 1);
+    r->count = counts % (RECIPE_ENTRIES + 1);
+    r->pair_count = front_u8(f) % (RECIPE_PAIRS + 1);
     r->has_metadata = r->pair_count > 0 || counts >= 128;
     for (uint64_t i = 0; i < r->count; i++)
         take_entry(f, &r->entries[i], r->shapes[i]);
@@ -67,108 +57,6 @@ static void take_recipe(struct front *f, struct recipe *r)
         r->pairs[i].value = take_text(f);
     }
 }
-
-/* ---- the naive writer ---- */
-
-struct text {
-    uint8_t bytes[TEXT_MOST];
-    size_t size;
-};
-
-static void put(struct text *out, const void *bytes, size_t size)
-{
-    PROMISE(size <= sizeof out->bytes - out->size);
-    if (size > 0)
-        memcpy(out->bytes + out->size, bytes, size);
-    out->size += size;
-}
-
-static void put_string(struct text *out, tv_span name)
-{
-    put(out, "\"", 1);
-    for (size_t i = 0; i < name.size; i++) {
-        char escaped[8];
-        int c = tv_span_byte(name, i);
-        uint8_t byte = (uint8_t)c;
-        (void)snprintf(escaped, sizeof escaped, "\\u%04x", (unsigned)c);
-        if (c < 0x20 || c == '"' || c == '\\')
-            put(out, escaped, 6);
-        else
-            put(out, &byte, 1);
-    }
-    put(out, "\"", 1);
-}
-
-static void put_number(struct text *out, __uint128_t number)
-{
-    char digits[40];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + (int)(number % 10));
-        number /= 10;
-    } while (number > 0);
-    put(out, digits + at, sizeof digits - at);
-}
-
-/* Bytes of the entry, far too many where they do not fit. */
-static __uint128_t bytes_of(const tv_entry *e)
-{
-    __uint128_t bits = tv_dtype_bits(e->dtype), most = (__uint128_t)UINT64_MAX;
-    bool empty = false;
-    for (uint16_t i = 0; i < e->rank; i++) {
-        empty = empty || e->shape[i] == 0;
-        bits *= e->shape[i] == 0 ? 1 : e->shape[i];
-        if (bits > most)
-            return most;
-    }
-    return empty ? 0 : bits / 8;
-}
-
-static __uint128_t put_entry(struct text *out, const tv_entry *e, __uint128_t at)
-{
-    const char *dtype = tv_dtype_name(e->dtype);
-    put_string(out, e->name);
-    put(out, ":{\"dtype\":", 10);
-    put_string(out, tv_span_str(dtype));
-    put(out, ",\"shape\":[", 10);
-    for (uint16_t i = 0; i < e->rank; i++) {
-        put(out, ",", i > 0);
-        put_number(out, e->shape[i]);
-    }
-    put(out, "],\"data_offsets\":[", 18);
-    put_number(out, at);
-    put(out, ",", 1);
-    put_number(out, at + bytes_of(e));
-    put(out, "]}", 2);
-    return at + bytes_of(e);
-}
-
-/* The recipe as a file; returns the file's size. */
-static uint64_t write_naively(const struct recipe *r, struct text *out)
-{
-    __uint128_t at = 0;
-    out->size = 8;
-    put(out, "{", 1);
-    if (r->has_metadata)
-        put(out, "\"__metadata__\":{", 16);
-    for (uint64_t i = 0; i < r->pair_count; i++) {
-        put(out, ",", i > 0);
-        put_string(out, r->pairs[i].key);
-        put(out, ":", 1);
-        put_string(out, r->pairs[i].value);
-    }
-    put(out, "},", r->has_metadata ? (r->count > 0 ? 2 : 1) : 0);
-    for (uint64_t i = 0; i < r->count; i++) {
-        put(out, ",", i > 0);
-        at = put_entry(out, &r->entries[i], at);
-    }
-    put(out, "}", 1);
-    for (unsigned i = 0; i < 8; i++)
-        out->bytes[i] = (uint8_t)((out->size - 8) >> (8 * i));
-    return at > INT64_MAX ? (uint64_t)INT64_MAX : out->size + (uint64_t)at;
-}
-
-/* ---- the writer under test ---- */
 
 static tv_status write_ours(struct recipe *r, uint8_t **out, uint64_t *size)
 {
@@ -217,14 +105,14 @@ static void check_same(const struct recipe *r, const tv_index *index)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct recipe recipe;
-    static struct text text;
+    static struct written text;
     static struct parsed p;
     struct front front = front_of(data, size);
     uint64_t file_size = 0, ours_size = 0;
     uint8_t *ours = NULL;
     oracle_ran(data, size);
     take_recipe(&front, &recipe);
-    file_size = write_naively(&recipe, &text);
+    file_size = naive_write(&recipe, &text);
     parse(&p, tv_span_of(text.bytes, text.size), file_size, 0);
     tv_status naive = p.status;
     parsed_free(&p);
