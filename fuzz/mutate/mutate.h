@@ -91,6 +91,16 @@ static inline uint64_t get_le(const uint8_t *data, size_t size, size_t at, unsig
     return number;
 }
 
+/* A byte, now and then up to four, becomes another, one bit away or any: nothing moves, so that sizes and offsets stay
+ * right. */
+static inline void change_in_place(uint8_t *data, size_t size, struct rng *rng)
+{
+    for (size_t left = rng_one_in(rng, 6) ? 1 + rng_below(rng, 4) : 1; left > 0 && size > 0; left--) {
+        size_t at = rng_below(rng, size);
+        data[at] = rng_one_in(rng, 2) ? (uint8_t)(data[at] ^ 1u << rng_below(rng, 8)) : (uint8_t)rng_next(rng);
+    }
+}
+
 /* The one mutation of a pickle stream, used by itself and inside archives. Returns the new size. */
 size_t mutate_pickle(uint8_t *data, size_t size, size_t max_size, struct rng *rng);
 /* The one mutation of a checkpoint: archives by entry, pickles by operation, all else as libFuzzer does. */
