@@ -7,15 +7,16 @@ the deadline. The caller's headers (Authorization, cookies) go to the first orig
 
 from __future__ import annotations
 
+import concurrent.futures
 import http.client
 import re
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 MAX_REDIRECTS = 5
@@ -23,6 +24,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PORTS = {"http": 80, "https": 443}
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", re.ASCII)
 _PIECE = 1 << 16
+_Result = TypeVar("_Result")
 
 
 class RemoteError(OSError):
@@ -214,9 +216,33 @@ class StandardTransport:
 # The way of the package requests: proxies, retries and whatever else the caller's session is set up for
 
 
+def _within(deadline: Deadline, step: Callable[[], _Result], undo: Callable[[_Result], None]) -> _Result:
+    """What the step returns, if it does in time. Else TimeoutError; a session's sockets are not ours to shut, so the step
+    ends in its own thread when its server or its system ends it, and what it returned then is undone."""
+    future: concurrent.futures.Future[_Result] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            future.set_result(step())
+        except BaseException as error:
+            future.set_exception(error)
+
+    def late(ended: concurrent.futures.Future[_Result]) -> None:
+        if ended.exception() is None:
+            undo(ended.result())
+
+    left = deadline.left()
+    threading.Thread(target=run, daemon=True).start()
+    if not concurrent.futures.wait([future], left).done:
+        future.add_done_callback(late)
+        raise TimeoutError("the server is too slow")
+    return future.result()
+
+
 class _RequestsAnswer:
     def __init__(self, response: Any, deadline: Deadline) -> None:
         self._response, self._deadline = response, deadline
+        self._reading = False
         self.status = response.status_code
 
     def all(self, name: str) -> list[str]:
@@ -224,18 +250,27 @@ class _RequestsAnswer:
         return list(headers.getlist(name)) if hasattr(headers, "getlist") else headers.get_all(name, [])
 
     def read(self, most: int) -> bytes:
-        self._deadline.left()
+        self._reading = True
         try:
-            return bytes(self._response.raw.read(most, decode_content=False))
+            data = _within(self._deadline, lambda: bytes(self._response.raw.read(most, decode_content=False)), self._end)
+        except TimeoutError:  # still reading: closing would wait for that
+            raise
         except Exception as error:  # urllib3's own, which need not be imported for this
+            self._reading = False
             raise RemoteError(f"the answer breaks off: {error!r}") from error
+        self._reading = False
+        return data
+
+    def _end(self, _: bytes) -> None:
+        self._response.close()
 
     def close(self) -> None:
-        self._response.close()
+        if not self._reading:
+            self._response.close()
 
 
 class SessionTransport:
-    """A `requests.Session`. Its deadline counts between pieces of a body; a single step is bounded by what is left."""
+    """A `requests.Session`. Each of its steps is in a thread that is left alone when the deadline comes."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
@@ -251,7 +286,8 @@ class SessionTransport:
         if callers is None:
             settings["cert"] = None
         try:
-            response = self._session.send(prepared, allow_redirects=False, timeout=deadline.left(), **settings)
+            response = _within(deadline, lambda: self._session.send(
+                prepared, allow_redirects=False, timeout=deadline.left(), **settings), lambda late: late.close())
         except requests.Timeout as error:
             raise TimeoutError(f"{shown(url)!r:.300} is too slow") from error
         except requests.RequestException as error:

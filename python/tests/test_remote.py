@@ -250,12 +250,23 @@ def dripping_head(handler):
                 return
 
 
-@pytest.mark.parametrize("answer", [silent, half_a_head, half_a_body, dripping_head])
+def dripping_body(handler):
+    """The same in the body: a read of many bytes goes on and on."""
+    handler.connection.settimeout(0.01)
+    handler.give(206, [("Content-Length", str(SIZE)), ("Content-Range", f"bytes 0-{SIZE - 1}/{SIZE}")], b"")
+    while True:
+        handler.wfile.write(b"x")
+        with contextlib.suppress(TimeoutError):
+            if not handler.connection.recv(1):
+                return
+
+
+@pytest.mark.parametrize("answer", [silent, half_a_head, half_a_body, dripping_head, dripping_body])
 def test_a_slow_server_is_given_up(answer):
     refused(answer, None, TimeoutError, timeout=0.5)
 
 
-@pytest.mark.parametrize("answer", [silent, half_a_body])
+@pytest.mark.parametrize("answer", [silent, half_a_body, dripping_head, dripping_body])
 def test_a_slow_server_is_given_up_by_requests(answer):
     refused(answer, None, (TimeoutError, RemoteError), timeout=0.5, session=requests.Session())
 
