@@ -1,4 +1,5 @@
-/* tensorvet doctor: what of the jail is in force on this machine. Exit status 3 where no work would be done. */
+/* tensorvet doctor: what of the jail is in force on this machine. Exit status 3 where no work would be done, or none by
+ * the Python that was named. */
 #include "doctor.h"
 
 #include <stdio.h>
@@ -16,6 +17,7 @@ static void print_json(const struct doctor *doctor)
     struct json_object *line = json_object_new_object(), *rows = json_object_new_array();
     json_put_number(line, "schema", 1);
     json_object_object_add(line, "works", json_object_new_boolean(doctor->works));
+    json_object_object_add(line, "torch_works", json_object_new_boolean(doctor->torch_works));
     for (unsigned i = 0; i < doctor->count; i++) {
         const struct doctor_row *row = &doctor->rows[i];
         struct json_object *object = json_object_new_object();
@@ -28,6 +30,13 @@ static void print_json(const struct doctor *doctor)
     json_object_object_add(line, "rows", rows);
     printf("%s\n", json_object_to_json_string_ext(line, JSON_STYLE));
     json_object_put(line);
+}
+
+/* How to get PyTorch where there is none, unless nobody asked for it. */
+static void print_torch_remedy(const struct settings *settings, const struct doctor *doctor)
+{
+    if (doctor->torch_failure == TV_FIND_TORCH_MISSING && (!settings->quiet || settings->convert.torch.python != NULL))
+        printf("  %-8s %s\n", "to do", tv_finding_info_of(TV_FIND_TORCH_MISSING)->todo);
 }
 
 static void print_text(const struct settings *settings, const struct doctor *doctor)
@@ -44,6 +53,7 @@ static void print_text(const struct settings *settings, const struct doctor *doc
         printf("  %-8s %-40s %s\n", doctor_state_name(row->state), row->what, found.bytes == NULL ? "?" : found.bytes);
         text_free(&found);
     }
+    print_torch_remedy(settings, doctor);
     if (!doctor->works)
         printf("The jail does not work here: nothing will be read.\n");
     else if (!settings->quiet)
@@ -69,5 +79,6 @@ int run_doctor(const struct settings *settings)
         print_text(settings, &doctor);
     if (signal_seen != 0)
         return 128 + signal_seen;
-    return doctor.works && fflush(stdout) == 0 ? 0 : STATUS_UNDECIDED;
+    bool usable = doctor.works && (doctor.torch_works || torch.python == NULL);
+    return usable && fflush(stdout) == 0 ? 0 : STATUS_UNDECIDED;
 }

@@ -171,8 +171,11 @@ static void torch_engine(struct doctor *doctor, const struct broker *broker, con
         ADD(doctor, group, "imports", DOCTOR_GOOD, "%.100s", engine.version);
         bool holds = torch_probe(&engine, broker->null, found);
         ADD(doctor, group, "locked down", holds ? DOCTOR_GOOD : DOCTOR_LESS, "%.110s", found);
+        doctor->torch_works = holds;
+        doctor->torch_failure = holds ? TV_FIND_NONE : TV_FIND_TORCH_FAILED;
     } else if (broker->stop == NULL || *broker->stop == 0) {
         ADD(doctor, group, "imports", DOCTOR_LESS, "%.110s", engine.why);
+        doctor->torch_failure = engine.failure;
     }
     torch_close(&engine);
 }

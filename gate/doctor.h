@@ -29,7 +29,9 @@ struct doctor_row {
 struct doctor {
     struct doctor_row rows[DOCTOR_ROWS];
     unsigned count;
-    bool works; /* else every command that needs a worker exits 3 */
+    bool works;                  /* else every command that needs a worker exits 3 */
+    bool torch_works;            /* the torch engine's Python was looked at, and can be used */
+    tv_finding_id torch_failure; /* what convert would say where it was looked at and cannot; else TV_FIND_NONE */
 };
 
 /* Fills *doctor. `broker_error` is what broker_open returned: with an errno there is no worker to look at, and a row

@@ -46,7 +46,8 @@ def describe(error):
         return tv_wire.MEMORY, "", text
     refused = re.search(r"(?:Unsupported (?:global|class)|GLOBAL|class) ?:? ?(?:GLOBAL )?'?([\w.]+\.[\w.]+)", text)
     if type(error).__name__ == "UnpicklingError" and "eights" in text + repr(error.__context__):
-        return tv_wire.CLASS_REFUSED, refused.group(1) if refused else "", text.split("\n")[0]
+        reason = re.search(r"WeightsUnpickler error: ([^\n]+?)(?:\. Please|\n|$)", text)  # after advice how to load it all the same
+        return tv_wire.CLASS_REFUSED, refused.group(1) if refused else "", reason.group(1) if reason else text.split("\n")[0]
     if isinstance(error, ImportError) and error.name:
         return tv_wire.MODULE_MISSING, error.name, text
     if isinstance(error, AttributeError) and isinstance(getattr(error, "obj", None), types.ModuleType):

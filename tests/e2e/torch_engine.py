@@ -370,6 +370,18 @@ class Engine(Case):
         rows = {row["what"]: row for row in json.loads(done.stdout)["rows"] if row["group"].startswith("torch")}
         self.assertEqual({row["state"] for row in rows.values()}, {"good"}, rows)
         self.assertIn(torch.__version__, rows["imports"]["found"])
+        self.assertEqual((done.returncode, json.loads(done.stdout)["torch_works"]), (0, True))
+
+    def test_doctor_without_torch(self):
+        """Status 3 and how to get it, for the Python that was named; without one nobody has to have torch."""
+        python, _ = self.environment_beside("")
+        done = tensorvet("doctor", "--python", python)
+        self.assertEqual(done.returncode, 3, done.stdout)
+        self.assertIn(b"torch is not installed", done.stdout)
+        self.assertRegex(done.stdout, rb"to do +Install it .*pip install torch")
+        empty = {**os.environ, "PATH": os.path.dirname(python)}
+        self.assertEqual(tensorvet("doctor", env=empty).returncode, 0)
+        self.assertEqual(tensorvet("doctor", "--python", "/nowhere/python").returncode, 3)
 
 
 if __name__ == "__main__":
