@@ -154,6 +154,9 @@ static tv_status read_entries(struct reading *r, const struct zip *zip)
                                                         .a = zip->entries.count,
                                                         .b = r->options->limits->tensors});
         name.size -= suffix.size;
+        if (tv_span_ends(name, suffix)) /* NumPy finds an entry of that name before the array that is called so */
+            return refuse(r->findings, (struct refusal){TV_FIND_ZIP_NAME_INVALID, e->row_at, e->name,
+                                                        "an array whose name ends in .npy", 0, 0});
         tv_status status = zip_verify(r->source, zip, e, r->findings);
         if (status == TV_OK)
             status = read_entry(r, zip, e, name);

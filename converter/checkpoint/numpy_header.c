@@ -129,8 +129,8 @@ const char *numpy_type_parse(tv_span text, int order, struct numpy_header *heade
 {
     struct scan s = {text, 0};
     uint64_t size = 0;
-    if (take(&s, "<") || take(&s, ">") || take(&s, "|")) /* before it, order says the same again */
-        order = order == '=' ? tv_span_byte(text, 0) : order;
+    if (take(&s, "<") || take(&s, ">") || take(&s, "|"))
+        s.at = 1; /* the order that is set by state is the one that counts, and '=' is the machine's: little-endian */
     int kind = tv_span_byte(text, s.at++);
     if (kind == 'O')
         return "an array of Python objects";

@@ -33,35 +33,60 @@ tv_kind magic_kind(tv_span head, unsigned least, bool cut)
 
 enum { TAR_BLOCK = 512, TAR_SUM_AT = 148, TAR_SUM_BYTES = 8 };
 
-/* The checksum as the header states it: octal digits among blanks and NULs. False where there is no number. */
-static bool tar_stated_sum(tv_span block, uint32_t *sum)
+static bool is_blank(int c)
 {
-    bool digits = false;
-    *sum = 0;
-    for (uint64_t i = 0; i < TAR_SUM_BYTES; i++) {
-        int c = tv_span_byte(block, TAR_SUM_AT + i);
-        if (c >= '0' && c <= '7') {
-            *sum = *sum * 8 + (uint32_t)(c - '0');
-            digits = true;
-        } else if (digits || c != ' ') {
-            break;
-        }
-    }
-    return digits;
+    return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1c && c <= 0x1f);
 }
 
-/* Is the first block a tar header? POSIX ustar and V7 alike: the sum of its bytes, the checksum's own taken as blanks.
- */
-static bool is_tar(tv_span head)
+/* The checksum as the header states it, in every way that Python's tarfile reads one (tarfile.nti): seven bytes behind
+ * 0x80 or 0xff, or text up to a NUL, stripped, as int(text, 8) takes it: with sign, prefix and underscores; no text is
+ * 0. Other readers take fewer. False where there is no number. */
+static bool tar_stated_sum(tv_span block, int64_t *sum)
 {
-    uint32_t stated = 0, sum = 0;
-    if (head.size < TAR_BLOCK || head.data[0] == 0 || !tar_stated_sum(head, &stated))
+    uint64_t at = TAR_SUM_AT, end = TAR_SUM_AT + TAR_SUM_BYTES;
+    int first = tv_span_byte(block, at);
+    bool negative = first == 0xff;
+    *sum = 0;
+    if (first == 0x80 || first == 0xff) {
+        for (at++; at < end; at++)
+            *sum = *sum * 256 + tv_span_byte(block, at);
+        *sum -= negative ? (int64_t)1 << 56 : 0;
+        return true;
+    }
+    while (at < end && is_blank(tv_span_byte(block, at)))
+        at++;
+    negative = tv_span_byte(block, at) == '-';
+    at += negative || tv_span_byte(block, at) == '+' ? 1 : 0;
+    if (tv_span_byte(block, at) == '0' && (tv_span_byte(block, at + 1) | 0x20) == 'o')
+        at += 2;
+    for (; at < end; at++) {
+        int c = tv_span_byte(block, at);
+        if (c >= '0' && c <= '7')
+            *sum = *sum * 8 + (c - '0');
+        else if (c != '_')
+            break;
+    }
+    *sum = negative ? -*sum : *sum;
+    while (at < end && is_blank(tv_span_byte(block, at)))
+        at++;
+    return at >= end || tv_span_byte(block, at) == 0;
+}
+
+/* Is the first block a tar header? POSIX ustar and V7 alike: the sum of its bytes, signed or not, the checksum's own
+ * taken as blanks. torch.load looks for one before all else but a zip archive. A sum of 0, which blanks state too, says
+ * little: it counts where nothing else is known (`any_sum`). */
+static bool is_tar(tv_span head, bool any_sum)
+{
+    int64_t stated = 0, sum = 0, signed_sum = 0;
+    if (head.size < TAR_BLOCK || !tar_stated_sum(head, &stated) || (stated == 0 && !any_sum))
         return false;
     for (uint64_t i = 0; i < TAR_BLOCK; i++) {
         bool in_sum = i >= TAR_SUM_AT && i < TAR_SUM_AT + TAR_SUM_BYTES;
-        sum += in_sum ? ' ' : (uint32_t)tv_span_byte(head, i);
+        int byte = in_sum ? ' ' : tv_span_byte(head, i);
+        sum += byte;
+        signed_sum += byte < 0x80 ? byte : byte - 0x100;
     }
-    return sum == stated;
+    return stated == sum || stated == signed_sum;
 }
 
 /* Does the tar's first member have one of the names that torch gave them (torch/serialization.py, legacy_load)? */
@@ -117,11 +142,9 @@ tv_kind tv_identify(tv_span head, uint64_t size)
 {
     if (size == 0)
         return TV_KIND_EMPTY;
-    if (is_tar(head))
+    tv_kind kind = is_safetensors(head, size) ? TV_KIND_SAFETENSORS : magic_kind(head, 0, false);
+    if (is_tar(head, kind == TV_KIND_UNKNOWN || kind == TV_KIND_PICKLE))
         return is_torch_tar(head) ? TV_KIND_TORCH_TAR : TV_KIND_TAR;
-    if (is_safetensors(head, size))
-        return TV_KIND_SAFETENSORS;
-    tv_kind kind = magic_kind(head, 0, false);
     if (kind == TV_KIND_UNKNOWN && is_onnx(head))
         return TV_KIND_ONNX;
     return kind;

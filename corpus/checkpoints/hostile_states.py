@@ -2,10 +2,11 @@
 grow after they were copied, keys that stand for two things."""
 import struct
 
-from containers import Entry
+from containers import Entry, archive
 from hostile_cases import FOUR, KEPT, WEIGHT, case, checkpoint, weights
 from pickles import BUILD, FALSE, NONE, REDUCE, TRUE, call, integer, integers, mapping, name, program, storage, tensor, text, tuple_of
-from streams import legacy, legacy_storage, listing, protocol, raw_bytes
+from streams import (MAGIC, array, legacy, legacy_storage, listing, npy, protocol, raw_bytes, tar_around, tar_storages, tar_tensors,
+                     torch_tar)
 
 NINE = struct.pack("<4f", 9, 9, 9, 9)
 TWO = {"0": FOUR, "1": NINE}
@@ -105,3 +106,29 @@ INNER = legacy(program(legacy_storage("9", 4)), {"9": (4, FOUR)})
 case("otherwise-nested-big.pt", "a stream in an archive of a big-endian machine is little-endian all the same", ["legacy-invalid"],
      checkpoint(protocol(3, mapping([("w", tensor(source=call("torch.storage", "_load_from_bytes", raw_bytes(INNER))))])),
                 storages={}, extra=[Entry(b"archive/byteorder", b"big")]))
+
+
+# A tar header before all else: torch.load opens a file as tar first, and Python reads its checksum in many spellings
+
+TAR = torch_tar(tar_storages([(7, "FloatStorage", 4, NINE)]), tar_tensors([(8, 7, "FloatTensor", (4,), (1,), 0)]),
+                program(mapping([("w", text("8") + b"Q")])))
+SPELLINGS = {"plain": lambda total, _: b"%06o\0 " % total, "signed": lambda _, total: b"%06o\0 " % total,
+             "plus": lambda total, _: b"+%o" % total, "prefix": lambda total, _: b"0o%o" % total,
+             "underscore": lambda total, _: b"%o_%03o" % (total >> 9, total & 511), "tab": lambda total, _: b"\t%o" % total,
+             "wide": lambda total, _: b"\x80" + total.to_bytes(7, "big"), "junk": lambda total, _: b"%o\0jk" % total}
+for spelling, spell in SPELLINGS.items():
+    case(f"tar-first-{spelling}.pth", f"a legacy stream to one reader, a tar to torch.load ({spelling})", ["loader-executes"], tar_around(
+        MAGIC + program(integer(1001)) + b"\x80\x02}(" + text("a") + b"T", text("protocol_version") + integer(1001) + text(
+            "little_endian") + TRUE + text("type_sizes") + b"}u." + program(mapping([("w", tensor(source=legacy_storage(
+                "0", 4)))])) + program(listing([text("0")])) + struct.pack("<q", 4) + FOUR, spell, TAR),
+         kind="torch-tar", convert_findings=None, worst=None)
+case("tar-first.pkl", "a pickle to one reader, a tar to torch.load", ["loader-executes"], tar_around(b"\x80\x03B", b"0" + array(
+    FOUR, (4,), "f4", form=raw_bytes) + b".", SPELLINGS["wide"], TAR), kind="torch-tar", convert_findings=None, worst=None)
+
+
+# NumPy
+
+case("otherwise-order.pkl", "an order that is the machine's, whatever the type's text says", [], protocol(3, mapping([("w", array(
+    FOUR, (4,), ">f4", "=", form=raw_bytes))])), kind="pickle", check="accept", convert="accept", tensors=KEPT, torch=False)
+case("otherwise-names.npz", "an array called like the entry of another", ["zip-name-invalid"], archive([
+    Entry(b"a.npy", npy(FOUR, (4,), "<f4")), Entry(b"a.npy.npy", npy(NINE, (4,), "<f4"))]), kind="npz")

@@ -77,6 +77,18 @@ def torch_tar(storages, tensors, pickle, extra=()):
                 tar_member(b"pickle", pickle), *extra])
 
 
+def tar_around(start, rest, spell, members):
+    """A file that starts as `start` and whose first 512 bytes are a tar header too; then the members of that tar; then
+    `rest`. start ends in a length that takes what follows up to rest. spell: the checksum of the header, given both sums."""
+    head = bytearray(start + struct.pack("<I", 508 - len(start) + len(members)))
+    head += bytes(512 - len(head))
+    head[100:157] = b"0000644\0" + b"0000000\0" * 2 + b"00000000000\0" * 2 + b"        0"
+    total = sum(head)
+    stated = spell(total, total - 256 * sum(byte > 127 for byte in head))
+    head[148:156] = stated + bytes(8 - len(stated))
+    return bytes(head) + members + rest
+
+
 # deflate, by hand: literals and runs of one byte, in one block of fixed codes
 
 class Bits:

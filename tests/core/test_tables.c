@@ -195,6 +195,58 @@ TEST(tars, "a tar is known by its checksum, which beats even a plausible length"
     expect_kind(block, 512, 10240, TV_KIND_SAFETENSORS);
 }
 
+/* Puts another spelling of the checksum into the header, which leaves the sum as it is. */
+static void restate(uint8_t *block, const char *spelling, size_t size)
+{
+    memset(block + 148, 0, 8);
+    memcpy(block + 148, spelling, size);
+}
+
+TEST(tar_sums, "a tar is known however its checksum is spelled, as long as Python's tarfile reads that")
+{
+    static const struct {
+        const char *before, *behind;
+        tv_kind kind;
+    } spellings[] = {{"", "", TV_KIND_TAR},      {"+", "", TV_KIND_TAR},      {"0o", "", TV_KIND_TAR},
+                     {"\t", "\n", TV_KIND_TAR},  {"0_", "", TV_KIND_TAR},     {"", " ", TV_KIND_TAR},
+                     {"-", "", TV_KIND_UNKNOWN}, {"", " x", TV_KIND_UNKNOWN}, {"", "8", TV_KIND_UNKNOWN}};
+    uint8_t block[512];
+    char text[16];
+    unsigned sum = 0;
+    make_tar(block, "other", 0);
+    (void)sscanf((const char *)block + 148, "%o", &sum);
+    for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++) {
+        (void)snprintf(text, sizeof text, "%s%o%s", spellings[i].before, sum, spellings[i].behind);
+        restate(block, text, strlen(text));
+        expect_kind(block, 512, 10240, spellings[i].kind);
+    }
+    int size = snprintf(text, sizeof text, "%o", sum);
+    text[size + 1] = 'x'; /* behind the NUL */
+    restate(block, text, (size_t)size + 2);
+    expect_kind(block, 512, 10240, TV_KIND_TAR);
+    const char wide[8] = {(char)0x80, 0, 0, 0, 0, 0, (char)(sum >> 8 & 0xFF), (char)(sum & 0xFF)};
+    restate(block, wide, 8);
+    expect_kind(block, 512, 10240, TV_KIND_TAR);
+}
+
+TEST(tar_signed, "a checksum of signed bytes counts, also one of 0 or below, which blanks and 0xff state")
+{
+    uint8_t block[512] = {0x80};
+    memset(block + 200, 0xff, 100); /* 256 - 128 - 100 = 28 */
+    restate(block, "34", 2);
+    expect_kind(block, 512, 10240, TV_KIND_TAR);
+    memset(block + 200, 0xff, 128); /* 0 */
+    restate(block, "", 0);
+    expect_kind(block, 512, 10240, TV_KIND_TAR);
+    memset(block + 200, 0xff, 129); /* -1 */
+    restate(block, "-1", 2);
+    expect_kind(block, 512, 10240, TV_KIND_TAR);
+    memset(block + 148, 0xff, 8);
+    expect_kind(block, 512, 10240, TV_KIND_TAR);
+    memset(block, 0, sizeof block);
+    expect_kind(block, 512, 10240, TV_KIND_UNKNOWN);
+}
+
 TEST(version, "the library says which release it is: numbers and dots")
 {
     const char *version = tv_version();
