@@ -61,6 +61,8 @@ TV_MUST_CHECK tv_status zip_check_names(struct zip *zip, tv_findings *findings);
 TV_MUST_CHECK tv_status zip_find_root(struct zip *zip, tv_findings *findings);
 /* The entry root/name, exact bytes; NULL where there is none. After zip_find_root. */
 const struct zip_entry *zip_find(const struct zip *zip, tv_span name);
+/* The entry root/folder name, the folder with its slash. */
+const struct zip_entry *zip_find_in(const struct zip *zip, tv_span folder, tv_span name);
 /* The entry's name without root and '/'; of no stray one. After zip_find_root. */
 tv_span zip_record_name(const struct zip *zip, const struct zip_entry *entry);
 

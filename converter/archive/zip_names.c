@@ -148,7 +148,17 @@ tv_span zip_record_name(const struct zip *zip, const struct zip_entry *entry)
     return name;
 }
 
-const struct zip_entry *zip_find(const struct zip *zip, tv_span name)
+/* The same as comparing with folder and name in one piece. */
+static int compare_in_folder(tv_span met, tv_span folder, tv_span name)
+{
+    tv_span head = met, tail = tv_span_of(NULL, 0);
+    if (tv_span_sub(met, 0, folder.size, &head))
+        (void)tv_span_sub(met, folder.size, met.size - folder.size, &tail);
+    int order = compare_folded(head, folder);
+    return order != 0 ? order : compare_folded(tail, name);
+}
+
+const struct zip_entry *zip_find_in(const struct zip *zip, tv_span folder, tv_span name)
 {
     const uint32_t *order = zip->by_name.data;
     uint64_t low = 0, high = zip->by_name.count;
@@ -157,13 +167,18 @@ const struct zip_entry *zip_find(const struct zip *zip, tv_span name)
         const struct zip_entry *e = entry_at(zip, order[middle]);
         tv_span met = zip_record_name(zip, e), bare = met; /* sorted without the slash of a folder */
         bare.size -= e->is_folder && bare.size > 0;
-        int sign = compare_folded(bare, name);
+        int sign = compare_in_folder(bare, folder, name);
         if (sign == 0)
-            return tv_span_equal(met, name) ? e : NULL;
+            return !e->is_folder && tv_span_starts(met, folder) && tv_span_ends(met, name) ? e : NULL;
         if (sign < 0)
             low = middle + 1;
         else
             high = middle;
     }
     return NULL;
+}
+
+const struct zip_entry *zip_find(const struct zip *zip, tv_span name)
+{
+    return zip_find_in(zip, tv_span_of(NULL, 0), name);
 }

@@ -466,7 +466,9 @@ static tv_status read_persistent(struct reading *r, const struct record *record,
     tv_status status = read_storage_id(r, record, &id, &is_storage);
     if (status != TV_OK || !is_storage)
         return status;
-    status = r->find(r, id.key, &place);
+    status = reading_charge(r, id.key.size / 16); /* keys of kilobytes take long to find */
+    if (status == TV_OK)
+        status = r->find(r, id.key, &place);
     if (status != TV_OK)
         return status;
     if (!tv_mul(id.count, torch_dtype_info_of(id.dtype)->size, &bytes) || place.size != bytes)

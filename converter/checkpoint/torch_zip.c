@@ -196,14 +196,7 @@ static tv_status place_deflated(struct reading *r, const struct zip *zip, const 
 static tv_status find_entry(struct reading *r, tv_span key, struct place *place)
 {
     struct zip *zip = r->container;
-    tv_span folder = tv_span_str("data/");
-    uint8_t *name = key.size > UINT16_MAX ? NULL : pool_take(&r->out->pool, folder.size + key.size, 1);
-    const struct zip_entry *e = NULL;
-    if (name != NULL && key.size != 0) {
-        memcpy(name, folder.data, folder.size);
-        memcpy(name + folder.size, key.data, key.size);
-        e = zip_find(zip, tv_span_of(name, folder.size + key.size));
-    }
+    const struct zip_entry *e = key.size == 0 ? NULL : zip_find_in(zip, tv_span_str("data/"), key);
     if (e == NULL)
         return refuse(r->findings, (struct refusal){TV_FIND_STORAGE_MISSING, TV_NO_OFFSET, key, NULL, 0, 0});
     *place = (struct place){.at = e->data_at,

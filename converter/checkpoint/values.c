@@ -4,7 +4,13 @@
 
 #include "children.h"
 
-enum { VALUES_DEPTH = 32, VALUES_MOST = 1 << 18, VALUE_TEXT_MOST = 1 << 14, VALUE_BYTES_MOST = 1 << 10 };
+enum {
+    VALUES_DEPTH = 32,
+    VALUES_MOST = 1 << 18,
+    VALUES_TEXT_MOST = 1 << 26, /* of all together; one text can be there many times */
+    VALUE_TEXT_MOST = 1 << 14,
+    VALUE_BYTES_MOST = 1 << 10
+};
 
 /* A container whose children are being listed. */
 struct level {
@@ -17,6 +23,7 @@ struct collecting {
     struct reading *r;
     struct level levels[VALUES_DEPTH];
     uint32_t depth;
+    uint64_t text; /* bytes of the rows' texts */
 };
 
 static const struct children_rule everything = {false, true, true};
@@ -136,7 +143,7 @@ static void enter(struct collecting *c, uint32_t handle, struct ck_value *row)
 static tv_status add(struct collecting *c, struct ck_value row, uint32_t handle)
 {
     row.depth = c->depth;
-    if (c->r->out->values.count >= VALUES_MOST) {
+    if (c->r->out->values.count >= VALUES_MOST || c->text > VALUES_TEXT_MOST) {
         c->r->out->values_omitted++;
         return TV_OK;
     }
@@ -149,6 +156,7 @@ static tv_status add(struct collecting *c, struct ck_value row, uint32_t handle)
     if (place == NULL)
         return refuse_memory(c->r->findings);
     *place = row;
+    c->text += row.key.size + row.text.size;
     return TV_OK;
 }
 
@@ -186,7 +194,7 @@ static tv_status collect(struct collecting *c, const struct ck_dropped *dropped)
             c->depth--;
             set_path_flag(c, c->levels[c->depth].children.handle, false);
         }
-        if (c->r->out->values.count >= VALUES_MOST)
+        if (c->r->out->values.count >= VALUES_MOST || c->text > VALUES_TEXT_MOST)
             break; /* what is left is not counted child by child */
     }
     while (c->depth > 0)

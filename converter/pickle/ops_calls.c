@@ -4,7 +4,10 @@
 #include "arguments.h"
 #include "machine_inside.h"
 
-enum { LONGEST_NAME = 1024 /* of a global: keeps every look at a name short */, FEW_ARGUMENTS = 16 /* for one step */ };
+enum {
+    LONGEST_NAME = 1024 /* of a global: keeps every look at a name short */,
+    FEW_ARGUMENTS = 16 /* cost no steps */
+};
 
 static struct mention *mention_of(struct machine *m, uint32_t handle)
 {
@@ -133,7 +136,8 @@ static tv_status call(struct machine *m, enum record_how how, uint32_t callable,
         return op_type_mismatch(m, callable);
     if (!pickle_is(m->pickle, args, V_TUPLE))
         return op_type_mismatch(m, args);
-    tv_status status = op_charge(m, arguments_cost(m->pickle, args) / FEW_ARGUMENTS);
+    uint64_t cost = arguments_cost(m->pickle, args);
+    tv_status status = op_charge(m, cost > FEW_ARGUMENTS ? cost : 0);
     if (status != TV_OK)
         return status;
     note_call(m, callable, args, use_of(m, how, args));
