@@ -2,11 +2,16 @@
  */
 #include "arguments.h"
 
+/* The size of a text or of bytes is no number of items. */
+static uint64_t items_in(const struct pickle *p, uint32_t handle)
+{
+    const struct value *value = pickle_value(p, handle);
+    return value->type >= V_TUPLE && value->type <= V_FROZENSET ? value->size : 0;
+}
+
 uint64_t arguments_cost(const struct pickle *p, uint32_t args)
 {
-    uint64_t first = pickle_value(p, tuple_item(p, args, 0))->size,
-             third = pickle_value(p, tuple_item(p, args, 2))->size;
-    return pickle_value(p, args)->size + first + third;
+    return items_in(p, args) + items_in(p, tuple_item(p, args, 0)) + items_in(p, tuple_item(p, args, 2));
 }
 
 /* _codecs.encode(text, 'latin1'), which is how bytes are written; other codecs are modules, looked up by name. */

@@ -129,6 +129,7 @@ case("tar-first.pkl", "a pickle to one reader, a tar to torch.load", ["loader-ex
 # NumPy
 
 case("otherwise-order.pkl", "an order that is the machine's, whatever the type's text says", [], protocol(3, mapping([("w", array(
-    FOUR, (4,), ">f4", "=", form=raw_bytes))])), kind="pickle", check="accept", convert="accept", tensors=KEPT, torch=False)
+    FOUR, (4,), ">f4", "=", form=raw_bytes))])), kind="pickle", worst="reviewed", check="accept", convert="accept", tensors=KEPT,
+     torch=False)
 case("otherwise-names.npz", "an array called like the entry of another", ["zip-name-invalid"], archive([
     Entry(b"a.npy", npy(FOUR, (4,), "<f4")), Entry(b"a.npy.npy", npy(NINE, (4,), "<f4"))]), kind="npz")
