@@ -40,27 +40,6 @@ static bool wants_colour(void)
     return !refused && !dumb && isatty(STDOUT_FILENO) == 1;
 }
 
-/* The folder that a conversion of that input writes to; on a dry run it is looked at all the same. */
-static void allow_output_of(struct confine *confine, const struct convert_options *convert, const char *input)
-{
-    void (*allow)(struct confine *, const char *) = convert->dry_run ? confine_allow_read : confine_allow_outputs;
-    struct stat seen;
-    char folder[PATH_MAX];
-    const char *place = convert->output != NULL ? convert->output : input;
-    const char *slash = strrchr(place, '/');
-    if (convert->out_dir != NULL) {
-        allow(confine, convert->out_dir);
-    } else if (convert->output == NULL && stat(input, &seen) == 0 && S_ISDIR(seen.st_mode)) {
-        allow(confine, input);
-    } else if (slash == NULL) {
-        allow(confine, ".");
-    } else {
-        int size = slash == place ? 1 : (int)(slash - place);
-        if (snprintf(folder, sizeof folder, "%.*s", size, place) < (int)sizeof folder)
-            allow(confine, folder);
-    }
-}
-
 /* The folder that a file is in. */
 static void allow_folder(struct confine *confine, const char *path, void (*allow)(struct confine *, const char *))
 {
@@ -69,6 +48,32 @@ static void allow_folder(struct confine *confine, const char *path, void (*allow
     int size = slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path);
     if (snprintf(folder, sizeof folder, "%.*s", size, slash == NULL ? "." : path) < (int)sizeof folder)
         allow(confine, folder);
+}
+
+/* The folder that a conversion of that input writes to; on a dry run it is looked at all the same. */
+static void allow_output_of(struct confine *confine, const struct convert_options *convert, const char *input)
+{
+    void (*allow)(struct confine *, const char *) = convert->dry_run ? confine_allow_read : confine_allow_outputs;
+    struct stat seen;
+    if (convert->out_dir != NULL)
+        allow(confine, convert->out_dir);
+    else if (convert->output == NULL && stat(input, &seen) == 0 && S_ISDIR(seen.st_mode))
+        allow(confine, input);
+    else
+        allow_folder(confine, convert->output != NULL ? convert->output : input, allow);
+}
+
+/* Each file that was named is one more rule, which every worker gets a copy of: ten thousand files took minutes. From
+ * so many on the folders of files are allowed in place of the files. What a link leads to may lie anywhere. */
+enum { FILES_ALLOWED = 256 };
+
+static void allow_input(struct confine *confine, const char *path, bool one_of_many)
+{
+    struct stat seen;
+    if (one_of_many && lstat(path, &seen) == 0 && S_ISREG(seen.st_mode))
+        allow_folder(confine, path, confine_allow_read);
+    else
+        confine_allow_read(confine, path);
 }
 
 /* Gives up every file that these settings do not name. Coverage is written to files of its own at the end. */
@@ -81,7 +86,7 @@ static void confine_to(const struct session *session, const struct settings *set
     for (size_t i = 0; i < settings->count; i++) {
         const char *path = settings->paths[i];
         bool named = stat(path, &seen) == 0;
-        confine_allow_read(&confine, path);
+        allow_input(&confine, path, settings->count > FILES_ALLOWED);
         if (name_is_index(path)) /* its shards lie beside it */
             allow_folder(&confine, path, confine_allow_read);
         if (strcmp(path, "-") == 0 || (named && !S_ISREG(seen.st_mode) && !S_ISDIR(seen.st_mode)))

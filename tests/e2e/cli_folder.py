@@ -102,6 +102,19 @@ class Folder(Case):
         status, lines = report("check", "folder", cwd=self.folder)
         self.assertEqual((status, lines[-1]["target"]), (0, os.path.realpath(self.path("real"))))
 
+    def test_many_files_on_the_command_line(self):
+        """From 257 on their folders are allowed in place of the files; what a link leads to still is by itself."""
+        names = [f"{number % 7}/{number}.safetensors" for number in range(300)]
+        self.tree(*names, "elsewhere/a.safetensors")
+        for name in ("0/link.safetensors", "link.safetensors"):
+            os.symlink(self.path("elsewhere/a.safetensors"), self.path(name))
+            names.append(name)
+        status, lines = report("check", *names, "0/missing.safetensors", cwd=self.folder)
+        verdicts = {line["path"]: line["verdict"] for line in lines}
+        self.assertEqual(verdicts.pop("0/missing.safetensors"), "undecided")
+        self.assertEqual(verdicts, dict.fromkeys(names, "accept"))
+        self.assertEqual(status, 3)
+
     def test_too_large(self):
         self.tree("m/a/b/c/x.safetensors")
         for limit in ("folder_depth=2", "folder_entries=3"):
