@@ -26,6 +26,7 @@ struct storage {
     uint32_t crc;              /* CRC-32 of its bytes */
     bool has_crc;              /* false where the writer skipped it */
     bool is_legacy_untyped;    /* its elements are bytes (UntypedStorage) */
+    bool is_again;             /* its bytes are a value that another storage was read from: they count once */
     uint8_t elem_size;         /* bytes of an element of its storage class; 1 for untyped */
 };
 
@@ -116,6 +117,12 @@ struct checkpoint {
     struct vector values;      /* struct ck_value: of what was dropped, where options ask for them */
     uint64_t values_omitted;
 };
+
+/* What the source holds for that storage alone, in bytes: output may be so many times as much. */
+static inline uint64_t storage_stored(const struct storage *storage)
+{
+    return storage->is_again ? 0 : storage->size;
+}
 
 /* The source that a storage's offset is in. */
 static inline const struct source *storage_source(const struct source *file, const struct storage *storage)

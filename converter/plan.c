@@ -196,7 +196,7 @@ static tv_status source_bytes(struct making *m, uint64_t *bytes)
         const struct storage *storage = vector_at(&m->checkpoint->storages, index);
         if (storage == NULL)
             return TV_MISUSE;
-        if (!seen[index] && !tv_add(*bytes, storage->size, bytes))
+        if (!seen[index] && !tv_add(*bytes, storage_stored(storage), bytes))
             return TV_MISUSE;
         seen[index] = 1;
     }

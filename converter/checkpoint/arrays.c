@@ -129,6 +129,7 @@ static tv_status add_array_view(struct reading *r, const struct numpy_header *he
     *storage = (struct storage){.from = part->from == r->source ? NULL : part->from,
                                 .at = part->at,
                                 .size = part->size,
+                                .is_again = part->is_again,
                                 .elem_size = (uint8_t)(header->item_size <= 16 ? header->item_size : 1)};
     view->dtype = header->dtype;
     view->source_dtype = header->type;

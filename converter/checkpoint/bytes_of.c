@@ -39,26 +39,44 @@ static tv_status decode(struct reading *r, tv_span text, struct part *out)
     return keep_bytes(r, bytes, size, out);
 }
 
-tv_status bytes_of(struct reading *r, uint32_t handle, struct part *out)
+/* Notes that a storage is read from that value; was there one before? A pickle may name one value any number of times,
+ * and each time torch makes a storage of its own. */
+static bool note_stored(struct pickle *p, uint32_t handle)
 {
-    const struct pickle *p = &r->pickle;
-    const struct value *value = pickle_value(p, handle);
-    const struct record *record = pickle_record(p, handle);
-    *out = (struct part){0};
-    if (called_role(p, record) == ROLE_ENCODE) /* the machine has looked at its arguments */
-        return decode(r, pickle_text(p, tuple_item(p, record->args, 0)), out);
-    if (called_role(p, record) == ROLE_BYTES && pickle_value(p, record->args)->size == 0)
-        return decode(r, (tv_span){NULL, 0}, out); /* how protocols up to 2 write none at all */
+    struct value *value = vector_at(&p->values, handle);
+    bool before = value != NULL && (value->flags & VALUE_STORED) != 0;
+    if (value != NULL)
+        value->flags |= VALUE_STORED;
+    return before;
+}
+
+static tv_status bytes_in(struct reading *r, uint32_t handle, struct part *out)
+{
+    const struct value *value = pickle_value(&r->pickle, handle);
     if (value->type != V_BYTES && value->type != V_BYTEARRAY)
         return TV_OK;
     if ((value->flags & VALUE_IN_TEXTS) == 0) {
-        *out = (struct part){r->stream, value->as.at, value->size};
+        *out = (struct part){r->stream, value->as.at, value->size, false};
         return TV_OK;
     }
-    tv_span copy = pool_copy(&r->out->pool, pickle_text(p, handle));
+    tv_span copy = pool_copy(&r->out->pool, pickle_text(&r->pickle, handle));
     if (copy.data == NULL)
         return refuse_memory(r->findings);
     out->size = copy.size;
     out->from = keep_source(r, source_of_memory(copy));
     return out->from == NULL ? refuse_memory(r->findings) : TV_OK;
+}
+
+tv_status bytes_of(struct reading *r, uint32_t handle, struct part *out)
+{
+    struct pickle *p = &r->pickle;
+    const struct record *record = pickle_record(p, handle);
+    *out = (struct part){0};
+    if (called_role(p, record) == ROLE_BYTES && pickle_value(p, record->args)->size == 0)
+        return decode(r, (tv_span){NULL, 0}, out);        /* how protocols up to 2 write none at all */
+    bool is_text = called_role(p, record) == ROLE_ENCODE; /* the machine has looked at its arguments */
+    uint32_t held = is_text ? tuple_item(p, record->args, 0) : handle;
+    tv_status status = is_text ? decode(r, pickle_text(p, held), out) : bytes_in(r, held, out);
+    out->is_again = note_stored(p, held);
+    return status;
 }

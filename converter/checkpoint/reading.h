@@ -44,6 +44,7 @@ struct reading {
     /* Reads persistent ids of another form than torch's storages; or NULL. */
     tv_status (*read_id)(struct reading *r, const struct record *record, struct meaning *out);
     bool is_nested;         /* a stream inside a pickle: holds no further ones */
+    bool is_again;          /* and one that was read before: its storages are (struct storage) */
     bool is_big_endian;     /* the storages */
     bool is_legacy;         /* persistent ids have a sixth item, and may stand for classes */
     struct vector slots;    /* u32: index + 1 in checkpoint.storages, by place.slot */
@@ -94,8 +95,9 @@ TV_MUST_CHECK tv_status walk_tensors(struct reading *r);
 struct part {
     const struct source *from;
     uint64_t at, size;
+    bool is_again; /* a storage was read from that value before */
 };
-/* The bytes that a value is; part.from is NULL where it is none. */
+/* The bytes that a value is, to read a storage from; part.from is NULL where it is none. */
 TV_MUST_CHECK tv_status bytes_of(struct reading *r, uint32_t handle, struct part *out);
 
 /* torch.storage._load_from_bytes: the storage that its bytes are a legacy stream of. */

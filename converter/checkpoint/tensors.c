@@ -451,6 +451,7 @@ tv_status add_storage(struct reading *r, const struct place *place, tv_span key,
                                 .crc = place->crc,
                                 .has_crc = place->has_crc,
                                 .is_legacy_untyped = out->is_untyped,
+                                .is_again = r->is_again,
                                 .elem_size = torch_dtype_info_of(out->dtype)->size};
     out->index = (uint32_t)(r->out->storages.count - 1);
     return storage->key.data == NULL ? refuse_memory(r->findings) : TV_OK;
@@ -496,10 +497,10 @@ static tv_status check_expansion(struct reading *r)
     const uint64_t free_bytes = 1u << 24; /* small expansions are harmless, whatever their ratio */
     uint64_t added = 0, stored = 0, allowed = 0;
     for (uint64_t i = 0; i < r->out->storages.count; i++)
-        stored += ((const struct storage *)vector_at(&r->out->storages, i))->size;
+        stored += storage_stored(vector_at(&r->out->storages, i));
     for (uint64_t i = 0; i < r->views.count; i++) {
         const struct ck_tensor *view = vector_at(&r->views, i);
-        uint64_t size = ((const struct storage *)vector_at(&r->out->storages, view->storage))->size;
+        uint64_t size = storage_stored(vector_at(&r->out->storages, view->storage));
         if (view->bytes > size && !tv_add(added, view->bytes - size, &added))
             added = UINT64_MAX;
     }

@@ -349,6 +349,7 @@ tv_status read_nested_storage(struct reading *r, const struct record *record, st
             (struct refusal){TV_FIND_LEGACY_INVALID, record->offset, {0}, "a stream in a big-endian archive", 0, 0});
     struct reading inner = *r;
     inner.is_nested = true;
+    inner.is_again = bytes.is_again;
     inner.read_id = NULL;
     inner.stream = bytes.from;
     inner.slots = (struct vector){.each = sizeof(uint32_t), .budget = budget};

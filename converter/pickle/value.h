@@ -42,7 +42,8 @@ enum {
     VALUE_DECIMAL = 8,    /* a LONG given in decimal digits, not in little-endian bytes */
     VALUE_ON_PATH = 16,   /* a container that the walk to the tensors is inside of */
     VALUE_TAKEN = 32,     /* an object that the walk has been in */
-    VALUE_COPIED = 64     /* a call has read it: what comes into it later is not in what the call made (arguments.h) */
+    VALUE_COPIED = 64,    /* a call has read it: what comes into it later is not in what the call made (arguments.h) */
+    VALUE_STORED = 128    /* bytes, or text that stands for them, that a storage was read from */
 };
 
 #define NO_VALUE UINT32_MAX

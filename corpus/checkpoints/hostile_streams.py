@@ -236,6 +236,21 @@ case("array-objects.pkl", "an array of Python objects", [], program(mapping([("w
      kind="pickle", check="accept", worst="reviewed", convert_findings=["tensor-unsupported"])
 
 
+def read_again(value, times=300):
+    """One bytes object of 64 KiB that is put into the memo, and `times` values made of it: value(form)."""
+    forms = [lambda data: raw_bytes(data) + b"q\x07"] + (times - 1) * [lambda data: b"h\x07"]
+    return protocol(3, mapping([(f"w{i}", value(lambda data, form=form: raw_bytes(data) if data == b"b" else form(data)))
+                                for i, form in enumerate(forms)]))
+
+
+ROW, STREAM = bytes(1 << 16), legacy(program(legacy_storage("9", 1 << 14)), {"9": (1 << 14, bytes(1 << 16))})
+case("array-again.pkl", "300 arrays of the same bytes, and an output of as many", ["tensor-expanded"], read_again(
+    lambda form: array(ROW, (1 << 14,), "f4", form=form)), kind="pickle", convert_findings=["tensor-expanded"])
+case("nested-again.pkl", "300 storages of the same stream", ["tensor-expanded"], read_again(lambda form: call(
+    "torch._utils", "_rebuild_tensor_v2", call("torch.storage", "_load_from_bytes", form(STREAM)), integer(0), integers((1 << 14,)),
+    integers((1,)), FALSE, HOOKS)), kind="pickle", convert_findings=["tensor-expanded"])
+
+
 # What safetensors cannot hold, by name
 
 def unheld(file, about, value):
