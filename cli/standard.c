@@ -14,9 +14,12 @@
  * The lowest free number is taken, and those below are taken by now. */
 static bool fill(int number)
 {
-    if (fcntl(number, F_GETFD) >= 0)
+    if (fcntl(number, F_GETFD) >= 0 || errno != EBADF)
         return true;
-    return open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY) == number;
+    int taken = open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    if (taken >= 0 && taken != number)
+        (void)close(taken);
+    return taken == number;
 }
 
 bool standard_open(void)
