@@ -179,11 +179,12 @@ static tv_status check_views(struct legacy *l)
     const struct view *views = l->views.data, *last = NULL;
     struct vector order = {.each = sizeof(uint32_t), .budget = l->views.budget};
     uint32_t *items = vector_extend(&order, l->views.count);
-    tv_status status = items == NULL ? refuse_memory(l->r->findings) : TV_OK;
-    for (uint64_t i = 0; status == TV_OK && i < l->views.count; i++)
+    tv_status status = TV_OK;
+    if (items == NULL)
+        return refuse_memory(l->r->findings);
+    for (uint64_t i = 0; i < l->views.count; i++)
         items[i] = (uint32_t)i;
-    if (status == TV_OK)
-        sort_items(items, l->views.count, by_view, views);
+    sort_items(items, l->views.count, by_view, views);
     for (uint64_t i = 0; status == TV_OK && i < l->views.count; i++) {
         const struct view *view = &views[items[i]];
         bool again = last != NULL && tv_span_equal(last->key, view->key);
