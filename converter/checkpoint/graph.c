@@ -50,9 +50,11 @@ struct mapping mapping_of(const struct pickle *p, uint32_t handle)
         it.flat = items_of(p, handle);
     } else if (called_role(p, record) == ROLE_MAPPING) {
         uint32_t first = tuple_item(p, record->args, 0); /* a factory or nothing at all has no items */
-        it.pairs = items_of(p, pickle_is(p, first, V_DICT) ? NO_VALUE : first);
-        it.flat = items_of(p, pickle_is(p, first, V_DICT) ? first : record->pairs);
-        it.more = items_of(p, pickle_is(p, first, V_DICT) ? record->pairs : NO_VALUE);
+        if (pickle_is(p, first, V_DICT))
+            it.flat = items_of(p, first);
+        else
+            it.pairs = items_of(p, first);
+        it.more = items_of(p, record->pairs);
     }
     return it;
 }

@@ -9,8 +9,8 @@
 struct mapping {
     const struct pickle *pickle;
     struct items pairs; /* a list of pairs, from a constructor */
-    struct items flat;  /* key, value, key, value */
-    struct items more;  /* the same, set later, where flat is a constructor's */
+    struct items flat;  /* key, value, key, value: a dict's own, or of the dict that a constructor was given */
+    struct items more;  /* the same, set in what a constructor made */
 };
 
 /* Is it a mapping? */

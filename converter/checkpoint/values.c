@@ -139,11 +139,16 @@ static void enter(struct collecting *c, uint32_t handle, struct ck_value *row)
     c->levels[c->depth++] = level;
 }
 
+static bool is_full(const struct collecting *c)
+{
+    return c->r->out->values.count >= VALUES_MOST || c->text > VALUES_TEXT_MOST;
+}
+
 /* Adds the row of a value and enters it. Looking into an object takes steps of its own. */
 static tv_status add(struct collecting *c, struct ck_value row, uint32_t handle)
 {
     row.depth = c->depth;
-    if (c->r->out->values.count >= VALUES_MOST || c->text > VALUES_TEXT_MOST) {
+    if (is_full(c)) {
         c->r->out->values_omitted++;
         return TV_OK;
     }
@@ -194,7 +199,7 @@ static tv_status collect(struct collecting *c, const struct ck_dropped *dropped)
             c->depth--;
             set_path_flag(c, c->levels[c->depth].children.handle, false);
         }
-        if (c->r->out->values.count >= VALUES_MOST || c->text > VALUES_TEXT_MOST)
+        if (is_full(c))
             break; /* what is left is not counted child by child */
     }
     while (c->depth > 0)
