@@ -1,6 +1,6 @@
 /* Comparing bits (compare_bits.h).
  *
- * The innermost dimensions that lie together are one run, compared by memcmp. The rest is walked index by index. Where
+ * The innermost dimensions that lie together are one run, compared as such. The rest is walked index by index. Where
  * the source's fastest dimension is not the output's (a transpose), the two are walked as panels: some columns of the
  * output, and for each of them a stretch of the source along the fast dimension, read once. */
 #include "compare_bits.h"
@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include <tensorvet/checked.h>
+
+#include "equal.h"
 
 #define WALK_RANK    64
 #define STREAM_BYTES (256u << 10) /* compared at once; two of them stay in the second-level cache */
@@ -90,7 +92,7 @@ static tv_status compare_run(struct bits *bits, uint64_t from, uint64_t to, uint
             status = look(&bits->theirs, to, part, &b);
         if (status != TV_OK)
             return status;
-        *same = memcmp(a, b, (size_t)part) == 0;
+        *same = equal_bytes(a, b, part);
         advance(bits, part);
         from += part;
         to += part;
@@ -228,7 +230,7 @@ static bool same_cells(const uint8_t *a, uint64_t pitch, const uint8_t *b, uint6
     case 8: return same_uint64_t(a, pitch, b, count);
     default:
         for (uint64_t i = 0; i < count; i++) {
-            if (memcmp(a + i * pitch, b + i * run, (size_t)run) != 0)
+            if (!equal_bytes(a + i * pitch, b + i * run, run))
                 return false;
         }
         return true;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "equal.h"
 #include "finish.h"
 #include "sort.h"
 #include "view.h"
@@ -167,7 +168,7 @@ static tv_status compare_bits(struct diffing *d, const struct ck_tensor *a, cons
         status = cursor_take(&d->cursors[0], d->pieces[0], size);
         if (status == TV_OK)
             status = cursor_take(&d->cursors[1], d->pieces[1], size);
-        *same = status != TV_OK || memcmp(d->pieces[0], d->pieces[1], (size_t)size) == 0;
+        *same = status != TV_OK || equal_bytes(d->pieces[0], d->pieces[1], size);
         left -= size;
         if (d->listener->progress != NULL)
             d->listener->progress(d->listener->context, d->done + (a->bytes - left), d->total);

@@ -104,8 +104,11 @@ static tv_status zip_kind(const struct source *source, const tv_limits *limits, 
 /* Runs what may be a pickle. *stopped: it ran to STOP, or until a limit stopped it; *named: it named a global on the
  * way.
  */
-static tv_status try_pickle(const struct source *source, const tv_limits *limits, bool *stopped, bool *named)
+static tv_status try_pickle(const struct source *source, const tv_limits *limits, tv_span head, bool *stopped,
+                            bool *named)
 {
+    if (!pickle_can_begin(tv_span_byte(head, 0))) /* so most safetensors files cost no memory here */
+        return TV_OK;
     struct pickle pickle;
     struct budget budget = {limits->memory_bytes};
     struct pickle_use use = {0};
@@ -152,7 +155,7 @@ static tv_status pickle_kind(const struct source *source, const tv_limits *limit
     *kind = is_legacy(head) ? TV_KIND_TORCH_LEGACY : TV_KIND_PICKLE;
     if (*kind == TV_KIND_TORCH_LEGACY || is_surely_pickle(head))
         return TV_OK;
-    tv_status status = try_pickle(source, limits, &stopped, &named);
+    tv_status status = try_pickle(source, limits, head, &stopped, &named);
     if (status == TV_OK && !stopped && !named)
         *kind = TV_KIND_UNKNOWN;
     return status;
@@ -266,17 +269,27 @@ static uint64_t to_next_window(int last)
     }
 }
 
+/* The bytes from `start` on: where they lie, or in memory of their own, which the caller frees. */
+static tv_status take_tail(const struct source *source, uint64_t start, uint64_t size, uint8_t **own, tv_span *bytes)
+{
+    if (source_view(source, start, size, bytes))
+        return TV_OK;
+    *own = malloc((size_t)size + 1);
+    if (*own == NULL)
+        return TV_NO_MEMORY;
+    *bytes = tv_span_of(*own, (size_t)size);
+    return source_read(source, start, *own, size);
+}
+
 /* Looks for an end record as lenient zip readers do: anywhere in the last 64 KiB, whatever its comment says. */
 static tv_status find_zip_end(const struct source *source, bool *found, uint64_t *where)
 {
     enum { END_SIZE = 22, COMMENT_MAX = 65535, DIRECTORY_SIZE_AT = 12 };
     uint64_t size = source->size < END_SIZE + COMMENT_MAX ? source->size : END_SIZE + COMMENT_MAX;
     uint64_t start = source->size - size;
-    uint8_t *tail = malloc((size_t)size + 1);
-    if (tail == NULL)
-        return TV_NO_MEMORY;
-    tv_status status = source_read(source, start, tail, size);
-    tv_span bytes = tv_span_of(tail, (size_t)size);
+    uint8_t *tail = NULL;
+    tv_span bytes;
+    tv_status status = take_tail(source, start, size, &tail, &bytes);
     *found = false;
     uint64_t step = 0;
     for (uint64_t at = 0; status == TV_OK && !*found && at + END_SIZE <= size; at += step) {
@@ -306,7 +319,7 @@ tv_status source_polyglot(const struct source *source, const tv_limits *limits, 
     if (status == TV_OK && found)
         return polyglot(findings, where, "it ends like a zip archive");
     if (status == TV_OK)
-        status = try_pickle(source, limits, &stopped, &named);
+        status = try_pickle(source, limits, head, &stopped, &named);
     if (status == TV_OK && named)
         return polyglot(findings, 0, "it runs as a pickle that names a global");
     return status;

@@ -19,6 +19,11 @@ struct source source_of_memory(tv_span bytes)
     return (struct source){.fd = -1, .memory = bytes, .size = bytes.size};
 }
 
+bool source_view(const struct source *source, uint64_t at, uint64_t size, tv_span *bytes)
+{
+    return source->fd < 0 && source->deflated == NULL && tv_span_sub(source->memory, at, size, bytes);
+}
+
 tv_status source_read(const struct source *source, uint64_t at, void *out, uint64_t size)
 {
     if (at > source->size || size > source->size - at)
@@ -27,7 +32,7 @@ tv_status source_read(const struct source *source, uint64_t at, void *out, uint6
         return inflate_read(source, at, out, size);
     if (source->fd < 0) {
         tv_span part;
-        if (!tv_span_sub(source->memory, at, size, &part))
+        if (!source_view(source, at, size, &part))
             return TV_MISUSE;
         if (part.size != 0)
             memcpy(out, part.data, part.size);

@@ -19,6 +19,9 @@ struct source {
 
 /* A source over bytes in memory. */
 struct source source_of_memory(tv_span bytes);
+/* [at, at + size) where it lies, of a source that is in memory; false of any other, and where the range is not inside.
+ */
+bool source_view(const struct source *source, uint64_t at, uint64_t size, tv_span *bytes);
 /* Reads exactly [at, at + size) into out. TV_OK; TV_IO where the system fails or the file ends early (it shrank: the
  * range is inside `size`; errno is ENODATA then); TV_MISUSE where the range is not. Retries EINTR and short reads. */
 TV_MUST_CHECK tv_status source_read(const struct source *source, uint64_t at, void *out, uint64_t size);

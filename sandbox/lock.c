@@ -26,6 +26,16 @@ static int by_value(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+/* glibc's malloc moves the size from which it maps up as blocks are freed, and makes arenas. */
+static bool steady_malloc(void)
+{
+#ifdef __GLIBC__
+    return mallopt(M_MMAP_THRESHOLD, 256 * 1024) == 1 && mallopt(M_ARENA_MAX, 1) == 1;
+#else
+    return true;
+#endif
+}
+
 /* Makes libc do now what it does once: malloc draws its key with getrandom, a large qsort asks for the size of memory,
  * tzset reads a file. Large blocks stay with mmap whatever is freed, so that memory goes back. */
 static bool prime_libc(void)
@@ -36,25 +46,31 @@ static bool prime_libc(void)
         many[i] = i + 1;
     qsort(many, ENOUGH, sizeof(many[0]), by_value);
     tzset();
-    bool set = mallopt(M_MMAP_THRESHOLD, 256 * 1024) == 1 && mallopt(M_ARENA_MAX, 1) == 1;
+    bool set = steady_malloc();
     void *volatile first = malloc((size_t)many[0]); /* volatile: or the compiler leaves it out */
     free(first);
     return set && first != NULL;
 }
 
+#ifdef __GLIBC__
+typedef __rlimit_resource_t limit_name; /* an enumeration there */
+#else
+typedef int limit_name;
+#endif
+
 /* Of the limits that jail_start sets: these are zero, whatever the budget. */
 static bool limits_in_force(void)
 {
-    static const int zero[] = {RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE};
+    static const limit_name zero[] = {RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE};
     for (size_t i = 0; i < sizeof(zero) / sizeof(zero[0]); i++) {
         struct rlimit now;
-        if (getrlimit((__rlimit_resource_t)zero[i], &now) != 0 || now.rlim_max != 0)
+        if (getrlimit(zero[i], &now) != 0 || now.rlim_max != 0)
             return false;
     }
-    static const int bounded[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_FSIZE};
+    static const limit_name bounded[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_FSIZE};
     for (size_t i = 0; i < sizeof(bounded) / sizeof(bounded[0]); i++) {
         struct rlimit now;
-        if (getrlimit((__rlimit_resource_t)bounded[i], &now) != 0 || now.rlim_max == RLIM_INFINITY)
+        if (getrlimit(bounded[i], &now) != 0 || now.rlim_max == RLIM_INFINITY)
             return false;
     }
     return true;

@@ -8,8 +8,8 @@ export LC_ALL=C.UTF-8
 unset CFLAGS CPPFLAGS LDFLAGS CC CMAKE_PREFIX_PATH CTEST_OUTPUT_ON_FAILURE
 
 # shellcheck disable=SC2034 # used where this is sourced
-BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config libseccomp-dev zlib1g-dev libdeflate-dev libjson-c-dev
-  libssl-dev)
+BUILD_PACKAGES=(gcc libc6-dev musl-dev cmake ninja-build pkg-config libseccomp-dev zlib1g-dev libdeflate-dev
+  libjson-c-dev libssl-dev)
 # shellcheck disable=SC2034
 CHECK_PACKAGES=(g++ clang libc6-dev-arm64-cross clang-format clang-tidy libclang-rt-14-dev llvm shellcheck git
   ca-certificates python3 python3-venv python3-dev python3-numpy python3-torch gcc-mingw-w64-x86-64)

@@ -46,10 +46,10 @@ static bool send_message(int channel, struct iovec parts[2], const int *descript
     memset(&room, 0, sizeof(room));
     if (count > 0) {
         message.msg_control = room.bytes;
-        message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+        message.msg_controllen = (socklen_t)CMSG_SPACE(sizeof(int) * count); /* size_t in glibc, and there are three */
         room.head.cmsg_level = SOL_SOCKET;
         room.head.cmsg_type = SCM_RIGHTS;
-        room.head.cmsg_len = CMSG_LEN(sizeof(int) * count);
+        room.head.cmsg_len = (socklen_t)CMSG_LEN(sizeof(int) * count);
         memcpy(CMSG_DATA(&room.head), descriptors, sizeof(int) * count);
     }
     ssize_t sent = -1;
@@ -148,7 +148,7 @@ static bool take(struct handed *handed, int flags)
     const size_t words = (size_t)size - sizeof(first);
     handed->bytes[words] = '\0';
     handed->seed = first.seed;
-    const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
     const bool any = head != NULL && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS;
     size_t count = any ? (head->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
     int descriptors[PLACES];

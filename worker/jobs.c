@@ -2,7 +2,6 @@
 #include "jobs.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,17 +13,6 @@
 
 #define WHOLE_BYTES (16u << 10) /* of a file that is read in one piece */
 #define RANK_MOST   64u         /* of the frames and of the walks, whatever the limit says */
-
-/* Above this, memory is mapped and given back to the system when freed. Fixed, because malloc would raise it. */
-#define MAP_FROM (256 << 10)
-
-void worker_prime(void)
-{
-    uint8_t digest[DIGEST_BYTES];
-    (void)mallopt(M_MMAP_THRESHOLD, MAP_FROM);
-    free(malloc(1));
-    digest_of(tv_span_str(""), digest);
-}
 
 void worker_prime_for_many(void)
 {

@@ -1,5 +1,7 @@
 /* Jobs on a safetensors file: check it, list it, write it anew, compare what was written.
- * The header's buffer grows with the bytes received, not with the length claimed. */
+ * The header's buffer grows with the bytes received, not with the length claimed. A file that is in memory anyhow is
+ * read where it lies, and its index takes no memory of malloc's: for a small one that is most of the work. */
+#include <stdalign.h>
 #include <stdlib.h>
 
 #include <table_of_index.h>
@@ -8,37 +10,54 @@
 
 #define PREFIX_BYTES 8u
 #define FIRST_CHUNK  (64u << 10)
+#define SMALL_INDEX  (64u << 10)
 
 struct header {
-    uint8_t *bytes; /* from offset 0 of the file */
-    uint64_t size;
-    tv_arena arena;
+    tv_span bytes; /* from offset 0 of the file */
     tv_index index;
+    uint8_t *own_bytes, *own_index; /* what malloc gave, or NULL */
 };
 
 static void header_free(struct header *header)
 {
-    free(header->bytes);
-    free(header->arena.base);
+    free(header->own_bytes);
+    free(header->own_index);
 }
 
 /* Reads [0, size) of the file, doubling the buffer as long as bytes come. */
 static tv_status read_growing(const struct source *source, uint64_t size, struct header *header)
 {
-    uint64_t capacity = 0;
-    for (header->size = 0; header->size < size; header->size = capacity) {
+    uint64_t got = 0, capacity = 0;
+    for (; got < size; got = capacity) {
         capacity = capacity == 0 ? FIRST_CHUNK : capacity * 2;
         if (capacity > size)
             capacity = size;
-        uint8_t *bytes = realloc(header->bytes, (size_t)capacity);
+        uint8_t *bytes = realloc(header->own_bytes, (size_t)capacity);
         if (bytes == NULL)
             return TV_NO_MEMORY;
-        header->bytes = bytes;
-        tv_status status = source_read(source, header->size, bytes + header->size, capacity - header->size);
+        header->own_bytes = bytes;
+        tv_status status = source_read(source, got, bytes + got, capacity - got);
         if (status != TV_OK)
             return status;
     }
+    header->bytes = tv_span_of(header->own_bytes, (size_t)size);
     return TV_OK;
+}
+
+/* [0, size) of the file, and room for the index of the header there. */
+static tv_status make_room(const struct source *source, uint64_t size, struct header *header, tv_arena *arena)
+{
+    static alignas(max_align_t) uint8_t small[SMALL_INDEX]; /* of the one source that is in memory */
+    const bool in_memory = source_view(source, 0, size, &header->bytes);
+    tv_status status = in_memory ? TV_OK : read_growing(source, size, header);
+    if (status != TV_OK)
+        return status;
+    arena->size = (size_t)tv_index_memory(size - PREFIX_BYTES);
+    arena->base = small;
+    if (in_memory && arena->size <= sizeof(small))
+        return TV_OK;
+    arena->base = header->own_index = malloc(arena->size);
+    return arena->base != NULL ? TV_OK : TV_NO_MEMORY;
 }
 
 /* The whole of core's check: prefix, text, names, tensors, layout. */
@@ -54,21 +73,18 @@ static tv_status read_header(struct run *run, struct header *header)
         return status;
     if (tv_index_memory(length) > limits->memory_bytes || length > limits->memory_bytes - tv_index_memory(length))
         return TV_NO_MEMORY;
-    status = read_growing(&run->source, PREFIX_BYTES + length, header);
+    tv_arena arena = {0};
+    tv_span json;
+    status = make_room(&run->source, PREFIX_BYTES + length, header, &arena);
     if (status != TV_OK)
         return status;
-    tv_span bytes = tv_span_of(header->bytes, (size_t)header->size), json;
-    if (!tv_span_sub(bytes, PREFIX_BYTES, length, &json))
+    if (!tv_span_sub(header->bytes, PREFIX_BYTES, length, &json))
         return TV_MISUSE;
     digest_of(json, run->digest);
     run->has_digest = true;
-    header->arena.size = (size_t)tv_index_memory(length);
-    header->arena.base = malloc(header->arena.size);
-    if (header->arena.base == NULL)
-        return TV_NO_MEMORY;
     run->findings.count = 0; /* the parse starts with the prefix, and finds again what was found there */
     run->findings.omitted = 0;
-    return tv_index_parse(bytes, run->source.size, limits, run->job->seed, &header->arena, &header->index,
+    return tv_index_parse(header->bytes, run->source.size, limits, run->job->seed, &arena, &header->index,
                           &run->findings);
 }
 

@@ -99,7 +99,6 @@ int main(int argc, char **argv)
     const bool ahead = argc == 2 && strcmp(argv[1], WORKER_AHEAD) == 0;
     if (!ahead && !job_from_argv(argc, argv, &job))
         _exit(WORKER_EXIT_MISUSED);
-    worker_prime();
     if (ahead)
         take_job(&job);
     if (job.batch)

@@ -1,6 +1,4 @@
 /* The benchmark's inmate: puts on as many layers as argv says, and ends. */
-#define _GNU_SOURCE
-
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../equal.h"
 #include "../sort.h"
 
 #define PIECE (1u << 20)
@@ -104,7 +105,7 @@ static tv_status write_at(struct delivery *d, uint64_t at, const uint8_t *bytes,
 static tv_status compare_at(struct delivery *d, const struct target *target, uint64_t at, uint64_t size)
 {
     tv_status status = source_read(d->output, at, d->other, size);
-    if (status != TV_OK || memcmp(d->buffer, d->other, (size_t)size) == 0)
+    if (status != TV_OK || equal_bytes(d->buffer, d->other, size))
         return status;
     const struct ck_tensor *tensor = vector_at(&d->r->table.tensors, target->tensor);
     tv_findings_add(d->findings, TV_FIND_VERIFY_FAILED, TV_NO_OFFSET, tensor->name, tv_span_str("other bits"));

@@ -285,6 +285,11 @@ static tv_status make_constants(struct machine *m)
     return status;
 }
 
+bool pickle_can_begin(int byte)
+{
+    return byte >= 0 && byte <= UINT8_MAX && opcode_of((uint8_t)byte)->name != NULL;
+}
+
 tv_status pickle_run(const struct source *source, uint64_t at, uint64_t end, const struct pickle_options *options,
                      struct pickle *p, tv_findings *findings)
 {

@@ -24,6 +24,9 @@ struct pickle_options {
     bool ends_part; /* STOP must be the last byte of the part */
 };
 
+/* Whether a pickle can begin with that byte (-1: with none). */
+bool pickle_can_begin(int byte);
+
 /* Runs the pickle at [at, end) of the source. TV_OK: p->root is its object and p->end where it stopped.
  * TV_REJECTED: a finding says why, and p holds what was met so far. Call pickle_start before, pickle_free after. */
 TV_MUST_CHECK tv_status pickle_run(const struct source *source, uint64_t at, uint64_t end,

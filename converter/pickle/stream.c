@@ -8,10 +8,8 @@ tv_status stream_open(struct stream *s, const struct source *source, uint64_t at
     *s = (struct stream){.source = source, .end = end, .window_at = at};
     if (at > end || end > source->size)
         return TV_MISUSE;
-    if (source->fd < 0 && source->deflated == NULL) {
-        (void)tv_span_sub(source->memory, at, end - at, &s->window);
+    if (source_view(source, at, end - at, &s->window))
         return TV_OK;
-    }
     s->buffer = malloc(STREAM_WINDOW);
     return s->buffer == NULL ? TV_NO_MEMORY : TV_OK;
 }

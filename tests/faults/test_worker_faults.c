@@ -207,7 +207,6 @@ static char **paths;
 TEST(every_point, "no fault at any call makes a worker crash, leak, or say what is not so")
 {
     inject_start();
-    worker_prime(); /* as a worker does before its lock; those who are forked inherit it */
     output = memory_file("output");
     report = memory_file("report");
     for (char **each = paths; *each != NULL; each++)

@@ -1,7 +1,6 @@
 /* Dies in the jail in the way that argv names, for test_ending. */
-#define _GNU_SOURCE
-
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +13,7 @@
 static void *volatile pointer;
 static volatile size_t size = 64;
 static volatile int zero;
+static const char pattern[256] = "a pattern that is longer than what it is copied to, and shorter than what it may be";
 
 static void clean(void) {}
 static void status(void)
@@ -48,18 +48,48 @@ __attribute__((noinline)) static void scribble(volatile char *at, size_t count)
     for (size_t i = 0; i < count; i++)
         at[i] = 0x41;
 }
-/* Blocks so large that they come one after the other from the end of the heap. */
+/* Blocks so large that in glibc they come one after the other from the end of the heap, the next one's size in what is
+ * overrun; musl looks at what follows a block when it is freed. */
 static void heap_overrun(void)
 {
     char *volatile block = malloc(100000);
     void *volatile next = malloc(100000);
     scribble(block, 100000 + size);
     free(next);
+    free(block);
 }
 __attribute__((noinline)) static void smash(void)
 {
     char small[8];
     scribble(small, size);
+}
+/* Copies into an object whose size the compiler knows, of a size that it does not. */
+static char eight[8];
+static void copy_beyond(void)
+{
+    memcpy(eight, pattern, size);
+}
+static void move_beyond(void)
+{
+    memmove(eight, pattern, size);
+}
+static void set_beyond(void)
+{
+    memset(eight, zero, size);
+}
+static void print_beyond(void)
+{
+    (void)snprintf(eight, size, "%d", zero);
+}
+static void copy_within(void)
+{
+    static char copied[128], printed[128];
+    memset(copied, 'x', size);
+    memcpy(copied + 8, pattern, size);
+    memmove(copied + 4, copied + 8, size);
+    (void)snprintf(printed, size, "%d bottles", zero + 99);
+    if (memcmp(copied, "xxxx", 4) != 0 || memcmp(copied + 4, pattern, size) != 0 || strcmp(printed, "99 bottles") != 0)
+        _exit(11);
 }
 static void overflow_stack(void)
 {
@@ -76,8 +106,9 @@ static void burn(void)
 /* Large and small blocks grow and go, so that every call of malloc that the filter allows is made. */
 static void use_memory(void)
 {
-    void *small[512];
-    for (int i = 0; i < 512; i++)
+    enum { BLOCKS = 4096 }; /* more than musl's first page of lists is for */
+    static void *small[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++)
         small[i] = malloc(2000);
     char *large = malloc(1u << 20);
     large = realloc(large, 64u << 20);
@@ -85,7 +116,7 @@ static void use_memory(void)
         _exit(8);
     large[(64u << 20) - 1] = 1;
     free(large);
-    for (int i = 0; i < 512; i++)
+    for (int i = 0; i < BLOCKS; i++)
         free(small[i]);
 }
 /* Sorting asks libc for memory and, once, for the machine's size: primed. */
@@ -125,6 +156,11 @@ static const struct {
     {"double-free", double_free},
     {"heap-overrun", heap_overrun},
     {"smash", smash},
+    {"copy-within", copy_within},
+    {"copy-beyond", copy_beyond},
+    {"move-beyond", move_beyond},
+    {"set-beyond", set_beyond},
+    {"print-beyond", print_beyond},
     {"overflow-stack", overflow_stack},
     {"burn", burn},
     {"memory", use_memory},

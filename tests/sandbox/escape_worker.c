@@ -1,8 +1,6 @@
 /* The attacker in the jail: the job of a worker that was taken over, for tests only. Links the same lock as the shipped
  * worker. argv: {program, row, mode, folder, address of a secret in the parent}; mode is "free", "locked" and traced by
  * the parent, or "untraced" and locked. */
-#define _GNU_SOURCE
-
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>

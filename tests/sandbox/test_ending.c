@@ -37,6 +37,9 @@ static struct jail_result run_inmate(const char *act, bool apart)
     return result;
 }
 
+/* glibc's deaths go through abort, which is an illegal instruction here (trap.c); musl's own is a privileged one. */
+#define BY_LIBC (-1)
+
 /* The first process of a pid namespace does not hear SIGXCPU: for it the hard limit counts, a second later. */
 static void check_endings(bool apart)
 {
@@ -54,9 +57,16 @@ static void check_endings(bool apart)
         {"null-read", JAIL_ENDED_CRASH, SIGSEGV},
         {"overflow-stack", JAIL_ENDED_CRASH, SIGSEGV},
         {"abort", JAIL_ENDED_CRASH, SIGILL},
-        {"double-free", JAIL_ENDED_CRASH, SIGILL},
-        {"heap-overrun", JAIL_ENDED_CRASH, SIGILL},
-        {"smash", JAIL_ENDED_CRASH, SIGILL},
+        {"double-free", JAIL_ENDED_CRASH, BY_LIBC},
+        {"heap-overrun", JAIL_ENDED_CRASH, BY_LIBC},
+        {"smash", JAIL_ENDED_CRASH, BY_LIBC},
+        {"copy-within", JAIL_ENDED_CLEAN, 0},
+#if defined(_FORTIFY_SOURCE) && _FORTIFY_SOURCE > 0
+        {"copy-beyond", JAIL_ENDED_CRASH, SIGILL},
+        {"move-beyond", JAIL_ENDED_CRASH, SIGILL},
+        {"set-beyond", JAIL_ENDED_CRASH, SIGILL},
+        {"print-beyond", JAIL_ENDED_CRASH, SIGILL},
+#endif
         {"burn", JAIL_ENDED_CPU, SIGXCPU},
 #ifdef __x86_64__
         {"divide", JAIL_ENDED_CRASH, SIGFPE},
@@ -65,8 +75,9 @@ static void check_endings(bool apart)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct jail_result result = run_inmate(rows[i].act, apart);
         bool late = apart && result.ending == JAIL_ENDED_CPU && result.code == SIGKILL;
-        CHECK_MSG(result.ending == rows[i].ending && (late || result.code == rows[i].code), "%s: %s %d", rows[i].act,
-                  jail_ending_name(result.ending), result.code);
+        bool libc = rows[i].code == BY_LIBC && (result.code == SIGILL || result.code == SIGSEGV);
+        CHECK_MSG(result.ending == rows[i].ending && (late || libc || result.code == rows[i].code), "%s: %s %d",
+                  rows[i].act, jail_ending_name(result.ending), result.code);
     }
 }
 

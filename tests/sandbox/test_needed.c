@@ -1,5 +1,6 @@
 /* The profile allows nothing that no job needs: real workers are followed through every kind of job, and each row of
- * profile.def must be met, but for those of the scratch descriptor, which no job is given yet. */
+ * profile.def that allows must be met, but for those of the scratch descriptor, which no job is given yet, and brk:
+ * musl's malloc needs it beyond some hundred kinds and groups of blocks, which no job has. */
 #define _GNU_SOURCE
 
 #include <errno.h>
@@ -126,10 +127,11 @@ TEST(every_row, "each call that the profile allows is made by some job")
     const struct profile_call *rows = profile_calls(&count);
     CHECK(count <= ROWS_MOST);
     for (uint32_t i = 0; i < count; i++) {
-        bool strict = (rows[i].profiles & (1u << JAIL_STRICT)) != 0;
+        bool strict = (rows[i].profiles & (1u << JAIL_STRICT)) != 0 && rows[i].answer == 0;
+        bool lists = strcmp(rows[i].name, "brk") == 0; /* test_ending's act "memory" */
         bool scratch =
             rows[i].count == 1 && rows[i].conditions[0].argument == 0 && rows[i].conditions[0].value == JAIL_SCRATCH;
-        CHECK_MSG(!strict || scratch || met[i], "nobody needs %s: %s", rows[i].name, rows[i].reason);
+        CHECK_MSG(!strict || scratch || lists || met[i], "nobody needs %s: %s", rows[i].name, rows[i].reason);
     }
 }
 
