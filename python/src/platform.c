@@ -7,6 +7,12 @@
 
 #include <errno.h>
 
+/* What a second thread is to do. */
+typedef struct errand {
+    void (*work)(void *);
+    void *on;
+} errand;
+
 /* One call reads or writes at most this much: some systems refuse 2 GiB and more. */
 #define CALL_BYTES ((uint64_t)1 << 30)
 
@@ -69,8 +75,30 @@ void platform_close(int fd)
     (void)_close(fd);
 }
 
+static DWORD WINAPI run(void *argument)
+{
+    const errand *what = argument;
+    what->work(what->on);
+    return 0;
+}
+
+void platform_both(void (*work)(void *), void *mine, void *others)
+{
+    errand second = {work, others};
+    HANDLE thread = CreateThread(NULL, 0, run, &second, 0, NULL);
+    work(mine);
+    if (thread == NULL) {
+        work(others);
+        return;
+    }
+    (void)WaitForSingleObject(thread, INFINITE);
+    (void)CloseHandle(thread);
+}
+
 #else
 
+#include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -122,6 +150,34 @@ void platform_unmap(void *base, uint64_t size)
 void platform_close(int fd)
 {
     (void)close(fd);
+}
+
+static void *run(void *argument)
+{
+    const errand *what = argument;
+    what->work(what->on);
+    return NULL;
+}
+
+/* The thread inherits the mask it is started under; what its own reading may raise (a map whose file was cut off) is
+ * for it alone, so that whoever wants to hear of that does. */
+void platform_both(void (*work)(void *), void *mine, void *others)
+{
+    errand second = {work, others};
+    pthread_t thread;
+    sigset_t most, before;
+    (void)sigfillset(&most);
+    (void)sigdelset(&most, SIGBUS);
+    (void)sigdelset(&most, SIGSEGV);
+    bool masked = pthread_sigmask(SIG_BLOCK, &most, &before) == 0;
+    bool started = pthread_create(&thread, NULL, run, &second) == 0;
+    if (masked)
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    work(mine);
+    if (started)
+        (void)pthread_join(thread, NULL);
+    else
+        work(others);
 }
 
 #endif

@@ -1,4 +1,5 @@
-/* The few calls to the operating system that the Python extension makes: positioned reads, writes, private maps.
+/* The few calls to the operating system that the Python extension makes: positioned reads, writes, private maps, a
+ * second thread.
  *
  * POSIX and Windows in one file each way, nothing that Linux alone has. Errors are values: 0, or an errno. Promises: a
  * short read is told, never hidden; a map is private, so that writing to it never reaches the file. Pure of Python. */
@@ -23,5 +24,9 @@ int platform_map(int fd, uint64_t size, void **base);
 void platform_unmap(void *base, uint64_t size);
 
 void platform_close(int fd);
+
+/* work(mine) and work(others), the latter in a thread of its own where one can be had, else one after the other.
+ * Returns when both are done. Signals stay with the caller's threads. */
+void platform_both(void (*work)(void *), void *mine, void *others);
 
 #endif

@@ -2,10 +2,12 @@
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 import threading
+import zlib
 
 import numpy as np
 import pytest
@@ -59,6 +61,69 @@ def test_one_open_file_in_4_threads(tmp_path):
         [thread.start() for thread in threads]
         [thread.join() for thread in threads]
     assert wrong == []
+
+
+# Large enough for two threads to share the reading; nothing divides its size.
+LARGE = {"small": np.arange(7, dtype=np.float64), "wide": np.random.default_rng(8).integers(0, 256, (9 << 20) + 5, np.uint8)}
+
+
+@pytest.fixture
+def large(tmp_path):
+    tensorvet.numpy.save_file(LARGE, tmp_path / "large")
+    return tmp_path / "large"
+
+
+@pytest.mark.parametrize("module", [tensorvet.numpy, tensorvet.torch])
+def test_what_two_threads_read_is_the_tensor(module, large):
+    data = large.read_bytes()
+    for loaded in (module.load_file(large, backend="pread"), module.load_file(large), module.load(data)):
+        assert all(np.array_equal(np.asarray(loaded[name]), LARGE[name]) for name in LARGE)
+
+
+@pytest.mark.parametrize("backend", ["mmap", "pread"])
+def test_what_two_threads_read_is_the_slice(backend, large):
+    part = tensorvet.safe_open(large, "np", backend=backend).get_slice("wide")
+    for index in (np.s_[:], np.s_[3:-1], np.s_[1 << 20 :]):
+        assert np.array_equal(part[index], LARGE["wide"][index])
+
+
+@pytest.mark.parametrize("left", [1 << 20, 6 << 20], ids=["in the first half", "in the second half"])
+def test_a_file_that_is_cut_off_under_two_threads_is_an_error(left, large):
+    files = [tensorvet.safe_open(large, framework, backend="pread") for framework in ("np", "pt")]
+    os.truncate(large, left)
+    for file in files:
+        with pytest.raises(tensorvet.SafetensorError, match="Could not read tensor 'wide' from file: it was cut off"):
+            file.get_tensor("wide")
+
+
+def test_one_thread_does_it_all_where_there_is_no_other(large):
+    """Stacks larger than the machine's addresses: no thread can be started in such a process."""
+    program = """
+        import sys, threading, zlib
+        import tensorvet.numpy
+        try:
+            threading.Thread(target=print).start()
+        except RuntimeError:
+            for loaded in (tensorvet.numpy.load_file(sys.argv[1]), tensorvet.numpy.load(open(sys.argv[1], "rb").read())):
+                print(zlib.crc32(loaded["wide"]))
+    """
+    command = ["prlimit", f"--stack={1 << 50}", sys.executable, "-c", textwrap.dedent(program), large]
+    done = subprocess.run(command, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"}, capture_output=True, text=True)
+    assert done.stdout.split() == [str(zlib.crc32(LARGE["wide"]))] * 2, done.stdout + done.stderr
+
+
+def test_an_interrupt_ends_the_loading_and_leaves_no_thread(large):
+    threads = len(os.listdir("/proc/self/task"))
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            while True:
+                tensorvet.numpy.load_file(large)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert len(os.listdir("/proc/self/task")) == threads
 
 
 # In a process of its own: where the GIL is held, the other thread never runs, and the time limit tells.
