@@ -3,71 +3,32 @@
  * Order as in minijail's minijail_enter: no_new_privs, then Landlock, then the filter, which forbids all the others. */
 #include <errno.h>
 #include <linux/capability.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "filter_load.h"
 #include "landlock.h"
+#include "libc.h"
 
 #ifndef PR_SET_MDWE /* Linux 6.3; older headers lack it */
 #define PR_SET_MDWE 65
 #endif
 #define MDWE_REFUSE_EXEC_GAIN 1ul
 
-static int by_value(const void *a, const void *b)
-{
-    const int *x = (const int *)a, *y = (const int *)b;
-    return (*x > *y) - (*x < *y);
-}
-
-/* glibc's malloc moves the size from which it maps up as blocks are freed, and makes arenas. */
-static bool steady_malloc(void)
-{
-#ifdef __GLIBC__
-    return mallopt(M_MMAP_THRESHOLD, 256 * 1024) == 1 && mallopt(M_ARENA_MAX, 1) == 1;
-#else
-    return true;
-#endif
-}
-
-/* Makes libc do now what it does once: malloc draws its key with getrandom, a large qsort asks for the size of memory,
- * tzset reads a file. Large blocks stay with mmap whatever is freed, so that memory goes back. */
-static bool prime_libc(void)
-{
-    enum { ENOUGH = 257 }; /* for qsort to ask: above 1 KiB */
-    int many[ENOUGH];
-    for (int i = 0; i < ENOUGH; i++)
-        many[i] = i + 1;
-    qsort(many, ENOUGH, sizeof(many[0]), by_value);
-    tzset();
-    bool set = steady_malloc();
-    void *volatile first = malloc((size_t)many[0]); /* volatile: or the compiler leaves it out */
-    free(first);
-    return set && first != NULL;
-}
-
-#ifdef __GLIBC__
-typedef __rlimit_resource_t limit_name; /* an enumeration there */
-#else
-typedef int limit_name;
-#endif
-
 /* Of the limits that jail_start sets: these are zero, whatever the budget. */
 static bool limits_in_force(void)
 {
-    static const limit_name zero[] = {RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE};
+    static const libc_limit zero[] = {RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE};
     for (size_t i = 0; i < sizeof(zero) / sizeof(zero[0]); i++) {
         struct rlimit now;
         if (getrlimit(zero[i], &now) != 0 || now.rlim_max != 0)
             return false;
     }
-    static const limit_name bounded[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_FSIZE};
+    static const libc_limit bounded[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_FSIZE};
     for (size_t i = 0; i < sizeof(bounded) / sizeof(bounded[0]); i++) {
         struct rlimit now;
         if (getrlimit(bounded[i], &now) != 0 || now.rlim_max == RLIM_INFINITY)
@@ -121,8 +82,8 @@ uint32_t jail_lock(enum jail_profile profile, uint32_t *abi, const char **failed
 {
     uint32_t layers = 0;
     *abi = 0;
-    *failed_at = "priming libc";
-    if (!prime_libc())
+    *failed_at = "preparing libc";
+    if (!libc_prepare())
         return 0;
     *failed_at = "no_new_privs";
     if (prctl(PR_SET_NO_NEW_PRIVS, 1ul, 0ul, 0ul, 0ul) != 0)

@@ -1,5 +1,6 @@
 /* Dies in the jail in the way that argv names, for test_ending. */
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,13 @@ static void copy_within(void)
     if (memcmp(copied, "xxxx", 4) != 0 || memcmp(copied + 4, pattern, size) != 0 || strcmp(printed, "99 bottles") != 0)
         _exit(11);
 }
+/* A table that the linker has to relocate is read-only all the same. */
+static const void *const relocated[] = {pattern, pattern + 1};
+static void change_table(void)
+{
+    pointer = (void *)(uintptr_t)relocated[size & 1]; /* or the compiler keeps nothing of it */
+    *(volatile uintptr_t *)(uintptr_t)relocated = 0;
+}
 static void overflow_stack(void)
 {
     char first[64];
@@ -161,6 +169,7 @@ static const struct {
     {"move-beyond", move_beyond},
     {"set-beyond", set_beyond},
     {"print-beyond", print_beyond},
+    {"change-table", change_table},
     {"overflow-stack", overflow_stack},
     {"burn", burn},
     {"memory", use_memory},

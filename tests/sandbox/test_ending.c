@@ -56,6 +56,7 @@ static void check_endings(bool apart)
         {"violate", JAIL_ENDED_VIOLATION, SIGSYS},
         {"null-read", JAIL_ENDED_CRASH, SIGSEGV},
         {"overflow-stack", JAIL_ENDED_CRASH, SIGSEGV},
+        {"change-table", JAIL_ENDED_CRASH, SIGSEGV},
         {"abort", JAIL_ENDED_CRASH, SIGILL},
         {"double-free", JAIL_ENDED_CRASH, BY_LIBC},
         {"heap-overrun", JAIL_ENDED_CRASH, BY_LIBC},
