@@ -5,9 +5,15 @@
 #                                    the PARTs, libraries of ours, have; for musl they are compiled anew
 set(TV_WORKER_LIBC auto CACHE STRING "libc of the worker: musl, system, or auto: musl where it is found")
 set_property(CACHE TV_WORKER_LIBC PROPERTY STRINGS auto musl system)
-string(REGEX REPLACE "-gnu$" "-musl" musl_triplet "${CMAKE_LIBRARY_ARCHITECTURE}")
-find_file(TV_MUSL_LIBRARY libc.a PATHS /usr/lib/${musl_triplet} /usr/lib/musl/lib NO_DEFAULT_PATH)
-find_path(TV_MUSL_INCLUDE stdlib.h PATHS /usr/include/${musl_triplet} /usr/lib/musl/include NO_DEFAULT_PATH)
+set(musl_libraries /usr/lib/musl/lib)
+set(musl_includes /usr/lib/musl/include)
+if(CMAKE_LIBRARY_ARCHITECTURE MATCHES "-gnu$") # Debian's way
+  string(REGEX REPLACE "-gnu$" "-musl" musl_triplet ${CMAKE_LIBRARY_ARCHITECTURE})
+  list(PREPEND musl_libraries /usr/lib/${musl_triplet})
+  list(PREPEND musl_includes /usr/include/${musl_triplet})
+endif()
+find_file(TV_MUSL_LIBRARY libc.a PATHS ${musl_libraries} NO_DEFAULT_PATH)
+find_path(TV_MUSL_INCLUDE stdlib.h PATHS ${musl_includes} NO_DEFAULT_PATH)
 
 # What instruments a build brings a runtime of its own, which was made for the system's libc.
 set(worker_libc ${TV_WORKER_LIBC})
@@ -17,7 +23,7 @@ if(worker_libc STREQUAL "auto")
     set(worker_libc musl)
   endif()
 endif()
-message(STATUS "The worker's libc: ${worker_libc}")
+message(STATUS "The worker's libc: ${worker_libc} (TV_WORKER_LIBC)")
 
 function(tv_worker_program name)
   target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
