@@ -46,8 +46,11 @@ int source_read(const source *from, void *into, uint64_t size, uint64_t at)
     }
     uint64_t half = size / 2;
     piece second = {from, first.into + half, size - half, at + half, 0};
+    errand others = {.work = read_piece, .on = &second};
     first.size = half;
-    platform_both(read_piece, &first, &second);
+    errand_begin(&others);
+    read_piece(&first);
+    errand_finish(&others);
     return first.code != 0 ? first.code : second.code;
 }
 

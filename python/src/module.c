@@ -74,7 +74,7 @@ static PyMethodDef methods[] = {
     {"serialize", core_serialize, METH_VARARGS,
      PyDoc_STR("serialize(entries, metadata) -> bytes of a file; entries: (name, dtype, shape, address, bytes) each")},
     {"write", core_write, METH_VARARGS,
-     PyDoc_STR("write(fd, entries, metadata) -> bytes written at the descriptor's position")},
+     PyDoc_STR("write(fd, entries, metadata, syncs=False) -> bytes written at the descriptor's position")},
     {NULL, NULL, 0, NULL}};
 
 static const char error_doc[] = "What is wrong with a file, or with what should become one.\n\n"

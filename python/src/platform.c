@@ -7,12 +7,6 @@
 
 #include <errno.h>
 
-/* What a second thread is to do. */
-typedef struct errand {
-    void (*work)(void *);
-    void *on;
-} errand;
-
 /* One call reads or writes at most this much: some systems refuse 2 GiB and more. */
 #define CALL_BYTES ((uint64_t)1 << 30)
 
@@ -75,6 +69,11 @@ void platform_close(int fd)
     (void)_close(fd);
 }
 
+int platform_sync(int fd)
+{
+    return _commit(fd) == 0 ? 0 : errno;
+}
+
 static DWORD WINAPI run(void *argument)
 {
     const errand *what = argument;
@@ -82,22 +81,20 @@ static DWORD WINAPI run(void *argument)
     return 0;
 }
 
-void platform_both(void (*work)(void *), void *mine, void *others)
+void errand_begin(errand *what)
 {
-    errand second = {work, others};
-    HANDLE thread = CreateThread(NULL, 0, run, &second, 0, NULL);
-    work(mine);
-    if (thread == NULL) {
-        work(others);
-        return;
-    }
-    (void)WaitForSingleObject(thread, INFINITE);
-    (void)CloseHandle(thread);
+    what->thread = CreateThread(NULL, 0, run, what, 0, NULL);
+    what->started = what->thread != NULL;
+}
+
+static void join(errand *what)
+{
+    (void)WaitForSingleObject(what->thread, INFINITE);
+    (void)CloseHandle(what->thread);
 }
 
 #else
 
-#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -152,6 +149,11 @@ void platform_close(int fd)
     (void)close(fd);
 }
 
+int platform_sync(int fd)
+{
+    return fsync(fd) == 0 ? 0 : errno;
+}
+
 static void *run(void *argument)
 {
     const errand *what = argument;
@@ -159,25 +161,23 @@ static void *run(void *argument)
     return NULL;
 }
 
-/* The thread inherits the mask it is started under; what its own reading may raise (a map whose file was cut off) is
- * for it alone, so that whoever wants to hear of that does. */
-void platform_both(void (*work)(void *), void *mine, void *others)
+/* The thread inherits the mask it is started under; what its own work may raise (a map whose file was cut off) is for
+ * it alone, so that whoever wants to hear of that does. */
+void errand_begin(errand *what)
 {
-    errand second = {work, others};
-    pthread_t thread;
     sigset_t most, before;
     (void)sigfillset(&most);
     (void)sigdelset(&most, SIGBUS);
     (void)sigdelset(&most, SIGSEGV);
     bool masked = pthread_sigmask(SIG_BLOCK, &most, &before) == 0;
-    bool started = pthread_create(&thread, NULL, run, &second) == 0;
+    what->started = pthread_create(&what->thread, NULL, run, what) == 0;
     if (masked)
         (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    work(mine);
-    if (started)
-        (void)pthread_join(thread, NULL);
-    else
-        work(others);
+}
+
+static void join(errand *what)
+{
+    (void)pthread_join(what->thread, NULL);
 }
 
 #endif
@@ -213,4 +213,12 @@ int platform_write(int fd, const void *from, uint64_t size)
             return errno;
     }
     return 0;
+}
+
+void errand_finish(errand *what)
+{
+    if (what->started)
+        join(what);
+    else
+        what->work(what->on);
 }

@@ -10,6 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef _WIN32
+typedef void *platform_thread;
+#else
+#include <pthread.h>
+typedef pthread_t platform_thread;
+#endif
+
 /* Size in bytes of the regular file behind the descriptor; EINVAL where it is no regular file, EISDIR for a folder. */
 int platform_size(int fd, uint64_t *size);
 
@@ -24,9 +31,20 @@ int platform_map(int fd, uint64_t size, void **base);
 void platform_unmap(void *base, uint64_t size);
 
 void platform_close(int fd);
+/* Brings what was written to the disk. */
+int platform_sync(int fd);
 
-/* work(mine) and work(others), the latter in a thread of its own where one can be had, else one after the other.
- * Returns when both are done. Signals stay with the caller's threads. */
-void platform_both(void (*work)(void *), void *mine, void *others);
+/* Work for another thread. Begun and finished by the same caller, once each; it must stay where it is meanwhile. */
+typedef struct errand {
+    void (*work)(void *);
+    void *on; /* its argument */
+    platform_thread thread;
+    bool started;
+} errand;
+
+/* Starts it in a thread of its own. Signals stay with the caller's threads. */
+void errand_begin(errand *what);
+/* Returns when it is done; where no thread was to be had, it is done here and now. */
+void errand_finish(errand *what);
 
 #endif

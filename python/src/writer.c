@@ -9,9 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "platform.h"
-
-enum { BUFFER_BYTES = 1 << 20 }; /* small tensors are gathered into writes of this size */
+#include "outlet.h"
 
 /* What is to be written. dims holds one block for each entry, as it was given: its position, then its shape; so that
  * shape[-1] of an entry that tv_layout has moved tells where its bytes are. */
@@ -222,60 +220,30 @@ PyObject *core_serialize(PyObject *module, PyObject *args)
     return result;
 }
 
-/* Bytes on their way to a descriptor. */
-typedef struct outlet {
-    int fd;
-    uint8_t *buffer;
-    uint64_t held;
-} outlet;
-
-static int flush(outlet *out)
+static int write_all(int fd, bool syncs, const job *plan)
 {
-    uint64_t size = out->held;
-    out->held = 0;
-    return platform_write(out->fd, out->buffer, size);
-}
-
-/* Small pieces are gathered, large ones go straight from where they are. */
-static int put(outlet *out, const uint8_t *data, uint64_t size)
-{
-    int code = 0;
-    if (out->held + size > BUFFER_BYTES)
-        code = flush(out);
-    if (code == 0 && size > BUFFER_BYTES / 4 && out->held == 0)
-        return platform_write(out->fd, data, size);
-    if (code == 0 && size > 0) {
-        memcpy(out->buffer + out->held, data, (size_t)size);
-        out->held += size;
-    }
-    return code;
-}
-
-static int write_all(int fd, const job *plan)
-{
-    outlet out = {fd, malloc(BUFFER_BYTES), 0};
-    if (out.buffer == NULL)
-        return ENOMEM;
-    int code = put(&out, plan->header, plan->header_size);
+    outlet out;
+    int code = outlet_open(&out, fd, syncs);
+    if (code != 0)
+        return code;
+    code = outlet_put(&out, plan->header, plan->header_size);
     for (uint64_t i = 0; code == 0 && i < plan->count; i++)
-        code = put(&out, data_of(plan, &plan->entries[i]), plan->entries[i].end - plan->entries[i].begin);
-    if (code == 0)
-        code = flush(&out);
-    free(out.buffer);
-    return code;
+        code = outlet_put(&out, data_of(plan, &plan->entries[i]), plan->entries[i].end - plan->entries[i].begin);
+    int last = outlet_close(&out, code == 0);
+    return code != 0 ? code : last;
 }
 
 PyObject *core_write(PyObject *module, PyObject *args)
 {
     PyObject *entries, *metadata;
     job plan = {0};
-    int fd, code = 0;
-    if (!PyArg_ParseTuple(args, "iO!O", &fd, &PyList_Type, &entries, &metadata))
+    int fd, syncs = 0, code = 0;
+    if (!PyArg_ParseTuple(args, "iO!O|p", &fd, &PyList_Type, &entries, &metadata, &syncs))
         return NULL;
     bool good = prepare(PyModule_GetState(module), entries, metadata, &plan);
     if (good) {
         Py_BEGIN_ALLOW_THREADS;
-        code = write_all(fd, &plan);
+        code = write_all(fd, syncs != 0, &plan);
         Py_END_ALLOW_THREADS;
     }
     PyObject *total = good && code == 0 ? PyLong_FromUnsignedLongLong(plan.total) : NULL;

@@ -40,5 +40,8 @@ def serialize(
     entries: list[tuple[str, str, tuple[int, ...], int, int]], metadata: Optional[dict[str, str]]
 ) -> bytes: ...
 def write(
-    fd: int, entries: list[tuple[str, str, tuple[int, ...], int, int]], metadata: Optional[dict[str, str]]
+    fd: int,
+    entries: list[tuple[str, str, tuple[int, ...], int, int]],
+    metadata: Optional[dict[str, str]],
+    syncs: bool = False,
 ) -> int: ...

@@ -1,7 +1,10 @@
 """Files that are written: whole or not at all, with the right mode, on the disk; and the functions over raw bytes."""
 
+import errno
 import os
+import resource
 import stat
+import threading
 
 import numpy as np
 import pytest
@@ -81,6 +84,50 @@ def test_on_failure_nothing_has_changed(tmp_path, monkeypatch, broken):
         save(tmp_path / "m", ARRAY * 2)
     assert error.value.filename == str(tmp_path / "m")
     assert os.listdir(tmp_path) == ["m"] and (tmp_path / "m").read_bytes() == before
+
+
+def long_arrays():
+    """Enough for several syncs while more is written: 72 MB, a few bytes, 72 MB, 40 MB."""
+    numbers = np.arange(18 << 20, dtype=np.uint32)
+    return {"a": numbers, "b": ARRAY, "c": numbers, "d": numbers[: 10 << 20]}
+
+
+@pytest.mark.parametrize("syncs", ["0", "1"])
+def test_what_is_synced_meanwhile_is_whole(tmp_path, monkeypatch, syncs):
+    monkeypatch.setenv("TENSORVET_FSYNC", syncs)
+    tensorvet.numpy.save_file(long_arrays(), tmp_path / "m")
+    assert (tmp_path / "m").read_bytes() == tensorvet.numpy.save(long_arrays())
+
+
+@pytest.mark.parametrize("count", [1, 4], ids=["the last", "one before"])
+def test_a_sync_that_fails_meanwhile_is_an_error(count):
+    """A pipe takes writes and no sync. The system tells such an error once: the last sync may say that all is well."""
+    entries, kept = tensorvet.numpy.entries_of(dict(list(long_arrays().items())[:count]))
+    reading, writing = os.pipe()
+    drain = threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reading, 1 << 20), b"")])
+    drain.start()
+    try:
+        assert tensorvet._core.write(writing, entries, None) > sum(array.nbytes for array in kept)
+        with pytest.raises(OSError) as error:
+            tensorvet._core.write(writing, entries, None, True)
+        assert error.value.errno == errno.EINVAL
+    finally:
+        os.close(writing)
+        drain.join()
+        os.close(reading)
+
+
+def test_a_disk_that_is_full_while_it_is_synced_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.delenv("TENSORVET_FSYNC", raising=False)
+    threads, limits = os.listdir("/proc/self/task"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100 << 20, limits[1]))
+    try:
+        with pytest.raises(OSError) as error:
+            tensorvet.numpy.save_file(long_arrays(), tmp_path / "m")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert error.value.errno == errno.EFBIG and error.value.filename == str(tmp_path / "m")
+    assert os.listdir(tmp_path) == [] and os.listdir("/proc/self/task") == threads
 
 
 def test_errors_name_the_path_that_was_asked_for(tmp_path):
