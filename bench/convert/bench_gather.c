@@ -1,6 +1,5 @@
 /* The gather alone, from memory to /dev/null, on one core: what gather_torch.py times with torch's .contiguous().
  * Prints one line a view: name, bytes, best and median seconds of some rounds. */
-#define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
