@@ -108,7 +108,8 @@ def test_https_by_default():
     assert server.seen == []
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:,x", "m.safetensors", "https://", "http:///x"])
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:,x", "m.safetensors", "https://", "http:///x",
+                                 "https://127.0.0.1:x/m", "https://127.0.0.1:65536/m", "https://[::1/m"])
 def test_other_urls_are_refused(url):
     with pytest.raises(RemoteError):
         remote.read_header(url, allow_http=True)
@@ -405,6 +406,37 @@ def test_a_file_system():
     assert header.size == len(FILE) and len(header.tensors) == len(TENSORS)
     files.pipe("/m/model.safetensors.index.json", json.dumps({"weight_map": dict.fromkeys(TENSORS, "x.safetensors")}).encode())
     assert list(remote.read_headers("/m/model.safetensors.index.json", filesystem=files).shards) == ["x.safetensors"]
+
+
+class WrongFiles:
+    """A file system of one file, which says that it has so many bytes and gives that much of what is asked for."""
+
+    def __init__(self, size, given=None):
+        self.says, self.given = size, given
+
+    def size(self, _):
+        return self.says
+
+    def cat_file(self, _, start, end):
+        return FILE[start:end][: self.given]
+
+
+@pytest.mark.parametrize("files, text", [
+    (WrongFiles(None), "does not tell the file's size"),
+    (WrongFiles(-1), "does not tell the file's size"),
+    (WrongFiles(len(FILE), 5), "asked for 8 bytes, got 5"),
+    (WrongFiles(len(FILE) + 1, 0), "asked for 8 bytes, got 0"),
+])  # fmt: skip
+def test_a_file_system_that_does_not_do_what_it_says(files, text):
+    with pytest.raises(remote.RemoteError, match=text):
+        remote.read_header("/m/x.safetensors", filesystem=files, guess=0)
+
+
+def test_an_index_in_a_file_system_has_its_bound():
+    files = fsspec.filesystem("memory")
+    files.pipe("/m/large.safetensors.index.json", b" " * 101)
+    with pytest.raises(remote.RemoteError, match="more than the 100 bytes"):
+        remote.read_headers("/m/large.safetensors.index.json", filesystem=files, max_header_bytes=100)
 
 
 # Indexes
