@@ -14,7 +14,19 @@ enum { WINDOW_BYTES = 262144, NEAR_BYTES = 16384 };
  * page at a time. This much takes 2.5 ms, a thread 0.03 to 0.25 ms (measured; bench/RESULTS.md has the whole). */
 enum { SHARED_BYTES = 4 << 20 };
 
-/* `size` bytes at `at`, which the source is said to have, and what became of it: 0, an errno, or SOURCE_CUT_OFF. */
+/* What the source is said to have. */
+static int read_alone(const source *from, uint8_t *into, uint64_t size, uint64_t at)
+{
+    uint64_t got = 0;
+    if (from->memory != NULL) {
+        memcpy(into, from->memory + at, (size_t)size);
+        return 0;
+    }
+    int code = platform_read(from->fd, into, size, at, &got);
+    return code == 0 && got < size ? SOURCE_CUT_OFF : code;
+}
+
+/* The second thread's part, and what became of it. */
 typedef struct piece {
     const source *from;
     uint8_t *into;
@@ -25,33 +37,25 @@ typedef struct piece {
 static void read_piece(void *argument)
 {
     piece *part = argument;
-    uint64_t got = 0;
-    if (part->from->memory != NULL) {
-        memcpy(part->into, part->from->memory + part->at, (size_t)part->size);
-        return;
-    }
-    part->code = platform_read(part->from->fd, part->into, part->size, part->at, &got);
-    if (part->code == 0 && got < part->size)
-        part->code = SOURCE_CUT_OFF;
+    part->code = read_alone(part->from, part->into, part->size, part->at);
+}
+
+static int read_shared(const source *from, uint8_t *into, uint64_t size, uint64_t at)
+{
+    uint64_t half = size / 2;
+    piece second = {from, into + half, size - half, at + half, 0};
+    errand others = {.work = read_piece, .on = &second};
+    errand_begin(&others);
+    int code = read_alone(from, into, half, at);
+    errand_finish(&others);
+    return code != 0 ? code : second.code;
 }
 
 int source_read(const source *from, void *into, uint64_t size, uint64_t at)
 {
     if (at > from->size || size > from->size - at)
         return SOURCE_CUT_OFF;
-    piece first = {from, into, size, at, 0};
-    if (size < SHARED_BYTES) {
-        read_piece(&first);
-        return first.code;
-    }
-    uint64_t half = size / 2;
-    piece second = {from, first.into + half, size - half, at + half, 0};
-    errand others = {.work = read_piece, .on = &second};
-    first.size = half;
-    errand_begin(&others);
-    read_piece(&first);
-    errand_finish(&others);
-    return first.code != 0 ? first.code : second.code;
+    return size < SHARED_BYTES ? read_alone(from, into, size, at) : read_shared(from, into, size, at);
 }
 
 /* Bytes [begin, end) of the file, in memory. */
