@@ -2,7 +2,8 @@
 # instructions, and each leaves a virtual machine: more than half of what starting a static program takes there
 # (bench/RESULTS.md). musl asks nothing, and its malloc keeps what it knows of blocks away from them.
 #   tv_worker_program(NAME PART...)  makes NAME, an executable of the sources it has, one static program with all that
-#                                    the PARTs, libraries of ours, have; for musl they are compiled anew
+#                                    the PARTs, libraries of ours, have; for musl they are compiled anew, so that every
+#                                    library of ours is to be named, and the others come along
 set(TV_WORKER_LIBC auto CACHE STRING "libc of the worker: musl, system, or auto: musl where it is found")
 set_property(CACHE TV_WORKER_LIBC PROPERTY STRINGS auto musl system)
 set(musl_libraries /usr/lib/musl/lib)
@@ -44,6 +45,12 @@ function(tv_worker_program name)
     target_include_directories(${name} PRIVATE $<TARGET_PROPERTY:${part},INCLUDE_DIRECTORIES>)
     target_compile_definitions(${name} PRIVATE $<TARGET_PROPERTY:${part},COMPILE_DEFINITIONS>)
     target_link_options(${name} PRIVATE $<TARGET_PROPERTY:${part},INTERFACE_LINK_OPTIONS>)
+    get_target_property(libraries ${part} LINK_LIBRARIES)
+    foreach(library IN LISTS libraries)
+      if(IS_ABSOLUTE "${library}") # no part, nor what CMake says where there is none
+        target_link_libraries(${name} PRIVATE ${library})
+      endif()
+    endforeach()
   endforeach()
   target_link_libraries(${name} PRIVATE tv_worker_libc)
 endfunction()

@@ -6,9 +6,7 @@
 
 #include "job.h"
 
-/* Before the lock: makes every library used later do now what it would ask the kernel for once. */
-void worker_prime(void);
-/* Then also, for who will run many jobs: what pays off only then. */
+/* Before the lock, for who will run many jobs: what pays off only then. */
 void worker_prime_for_many(void);
 
 /* Runs the job, reports to WORKER_REPORT, and returns the exit status: 0 once RESULT is sent. */

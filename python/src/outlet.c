@@ -78,9 +78,11 @@ int outlet_put(outlet *out, const uint8_t *data, uint64_t size)
     return code;
 }
 
-int outlet_close(outlet *out, bool well)
+int outlet_close(outlet *out, int code)
 {
-    int code = well ? flush(out) : 0, sync_code = finish_sync(out);
+    if (code == 0)
+        code = flush(out);
+    int sync_code = finish_sync(out);
     free(out->buffer);
     return code != 0 ? code : sync_code;
 }

@@ -22,7 +22,8 @@ typedef struct outlet {
 /* ENOMEM, or ready for outlet_put; outlet_close has to follow. */
 int outlet_open(outlet *out, int fd, bool syncs);
 int outlet_put(outlet *out, const uint8_t *data, uint64_t size);
-/* What is held is written, if all went well until here; the other thread has ended, whatever happened. */
-int outlet_close(outlet *out, bool well);
+/* `code` is what happened until here: where it is 0, what is held is written. The first error of all; the other thread
+ * has ended, whatever happened. */
+int outlet_close(outlet *out, int code);
 
 #endif

@@ -229,8 +229,7 @@ static int write_all(int fd, bool syncs, const job *plan)
     code = outlet_put(&out, plan->header, plan->header_size);
     for (uint64_t i = 0; code == 0 && i < plan->count; i++)
         code = outlet_put(&out, data_of(plan, &plan->entries[i]), plan->entries[i].end - plan->entries[i].begin);
-    int last = outlet_close(&out, code == 0);
-    return code != 0 ? code : last;
+    return outlet_close(&out, code);
 }
 
 PyObject *core_write(PyObject *module, PyObject *args)

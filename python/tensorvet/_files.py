@@ -120,12 +120,13 @@ def _sync_folder(folder: str) -> None:
 
 
 def _fill(temporary: str, mode: Optional[int], entries: list[Entry], metadata: Optional[dict[str, str]]) -> None:
+    syncs = _policy.syncs()
     descriptor = os.open(temporary, _CREATE, 0o666)  # less the umask
     try:
-        _core.write(descriptor, entries, metadata, _policy.syncs())
+        _core.write(descriptor, entries, metadata, syncs)
         if mode is not None and hasattr(os, "fchmod"):
             os.fchmod(descriptor, mode)
-        if _policy.syncs():
+        if syncs:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -53,28 +53,28 @@ class Tied(torch.nn.Module, huggingface_hub.PyTorchModelHubMixin):
         self.register_buffer("steps", torch.arange(3, dtype=torch.int8))
 
 
+def pretrained(model, folder, load, **how):
+    """The way that most of these libraries share."""
+    model.save_pretrained(folder, **how)
+    return model, load
+
+
 def transformers_one_file(folder):
-    model = llama()
-    model.save_pretrained(folder)
-    return model, transformers.LlamaForCausalLM.from_pretrained
+    return pretrained(llama(), folder, transformers.LlamaForCausalLM.from_pretrained)
 
 
 def transformers_shards(folder):
-    model = llama()
-    model.save_pretrained(folder, max_shard_size="20KB")
-    return model, transformers.AutoModelForCausalLM.from_pretrained
+    return pretrained(llama(), folder, transformers.AutoModelForCausalLM.from_pretrained, max_shard_size="20KB")
 
 
 def transformers_tied(folder):
     model = transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=64, n_positions=8, n_embd=32, n_layer=2, n_head=4))
-    model.save_pretrained(folder)
-    return model, transformers.GPT2LMHeadModel.from_pretrained
+    return pretrained(model, folder, transformers.GPT2LMHeadModel.from_pretrained)
 
 
 def transformers_bfloat16(folder):
-    model = llama(torch.bfloat16)
-    model.save_pretrained(folder)
-    return model, lambda it: transformers.LlamaForCausalLM.from_pretrained(it, dtype=torch.bfloat16)
+    load = transformers.LlamaForCausalLM.from_pretrained
+    return pretrained(llama(torch.bfloat16), folder, lambda it: load(it, dtype=torch.bfloat16))
 
 
 def transformers_from_disk(folder):
@@ -95,15 +95,11 @@ def transformers_trainer(folder):
 
 
 def diffusers_one_file(folder):
-    model = unet()
-    model.save_pretrained(folder)
-    return model, diffusers.UNet2DModel.from_pretrained
+    return pretrained(unet(), folder, diffusers.UNet2DModel.from_pretrained)
 
 
 def diffusers_shards(folder):
-    model = unet()
-    model.save_pretrained(folder, max_shard_size="300KB")
-    return model, diffusers.UNet2DModel.from_pretrained
+    return pretrained(unet(), folder, diffusers.UNet2DModel.from_pretrained, max_shard_size="300KB")
 
 
 def diffusers_pipeline(folder):
@@ -162,9 +158,7 @@ def hub_shards(folder):
 
 
 def hub_mixin(folder):
-    model = Tied(width=5)
-    model.save_pretrained(folder)
-    return model, Tied.from_pretrained
+    return pretrained(Tied(width=5), folder, Tied.from_pretrained)
 
 
 def hub_state_dict(folder):

@@ -74,8 +74,7 @@ static int write_file(bool synced)
         if (code == 0)
             code = outlet_put(&out, piece, PIECE_BYTES);
     }
-    int last = outlet_close(&out, code == 0);
-    return code != 0 ? code : last;
+    return outlet_close(&out, code);
 }
 
 static void begin(void)
